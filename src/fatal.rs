@@ -1,0 +1,41 @@
+//! Every reason to stop the process, with its exit status.
+//!
+//! Doubt about durability or integrity ends the whole process at once: a core that panics alone
+//! would leave its siblings answering. systemd knows the statuses (`RestartPreventExitStatus`).
+
+/// Why the process stops at once. The exit status of each is part of the operating manual.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// Writing or syncing the log failed; what is on the disk is unknown until it is read again.
+    LogWriteFailed,
+    /// The log is damaged beyond what a crash can do.
+    LogDamaged,
+    /// A replay decided otherwise than the log records.
+    DigestMismatch,
+    /// A file of the data directory can't be read.
+    DataUnreadable,
+}
+
+impl Reason {
+    /// The exit status of the process.
+    #[must_use]
+    pub const fn exit_status(self) -> u8 {
+        match self {
+            Self::LogWriteFailed => 70,
+            Self::LogDamaged => 71,
+            Self::DigestMismatch => 72,
+            Self::DataUnreadable => 73,
+        }
+    }
+}
+
+/// Says why, then ends the process without unwinding or flushing anything else.
+pub fn stop(reason: Reason, detail: &str) -> ! {
+    tracing::error!(?reason, detail, "stopping at once");
+    #[expect(clippy::print_stderr, reason = "the last words must not depend on a log filter")]
+    {
+        eprintln!("partita: fatal: {reason:?}: {detail}");
+    }
+    #[expect(clippy::exit, reason = "the one place that ends the process on doubt")]
+    std::process::exit(i32::from(reason.exit_status()));
+}

@@ -1,0 +1,26 @@
+//! What the ledger means: records, statuses and the rules that connect them.
+//!
+//! Pure: no clock, no I/O, no randomness, no threads. Time comes in as an argument.
+//! `decide` is the engine's implementation of the rules, `model` the slow and obvious one that
+//! tests compare it with; they share the record types and nothing else.
+
+mod account;
+mod balance;
+mod filter;
+mod numbers;
+mod resolve;
+mod result;
+mod status;
+mod transfer;
+
+pub use account::{Account, AccountFlags};
+pub use balance::AccountBalance;
+pub use filter::{
+    AccountFilter, AccountFilterFlags, FilterError, PendingStatus, QueryAccountsFilter,
+    QueryFilterFlags, QueryTransfersFilter,
+};
+pub use numbers::{Op, Timestamp};
+pub use resolve::{ResolveFlags, ResolveOutcome, ResolveResult};
+pub use result::CreateResult;
+pub use status::{CreateAccountStatus, CreateTransferStatus};
+pub use transfer::{Transfer, TransferFlags};

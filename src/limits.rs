@@ -1,0 +1,22 @@
+//! Every bound of the system, with its reason. Relations between bounds are checked when compiling.
+
+/// Events in one create request: fills a 1 MiB body of 128-byte records less its frame header.
+pub const EVENTS_PER_REQUEST_MAX: usize = 8_190;
+
+/// Events in one ordered batch (one log frame), over all requests that share it.
+pub const EVENTS_PER_BATCH_MAX: usize = EVENTS_PER_REQUEST_MAX;
+
+/// Records in one reply to a read.
+pub const RECORDS_PER_REPLY_MAX: usize = 8_190;
+
+/// Partitions (and so core threads) that one node can have.
+pub const PARTITIONS_MAX: usize = 64;
+
+/// Holds that one ordered expiry operation releases at most, so that it stays as short as a batch.
+pub const EXPIRIES_PER_BATCH_MAX: usize = EVENTS_PER_BATCH_MAX;
+
+/// The largest timestamp: nanoseconds since the Unix epoch, below 2^63.
+pub const TIMESTAMP_MAX: u64 = (1 << 63) - 1;
+
+const _: () = assert!(EVENTS_PER_BATCH_MAX >= EVENTS_PER_REQUEST_MAX);
+const _: () = assert!(EVENTS_PER_BATCH_MAX < u16::MAX as usize / 4);
