@@ -1,0 +1,47 @@
+//! The server's report about itself, as JSON.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// How a server is. Fields may be added; readers ignore what they don't know.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct StatusReport {
+    /// The server's version.
+    pub version: String,
+    /// The cluster, 32 hexadecimal digits.
+    pub cluster: String,
+    /// `recovering`, `serving` or `draining`.
+    pub state: String,
+    /// The current epoch.
+    pub epoch: u64,
+    /// The last committed op.
+    pub op: u64,
+    /// The newest timestamp given, in nanoseconds since the Unix epoch.
+    pub timestamp: u64,
+    /// Seconds since the process started.
+    pub uptime_seconds: u64,
+    /// Core threads, and so partitions.
+    pub cores: u32,
+    /// `direct` or `mapped`.
+    pub log_writer: String,
+    /// The end of the durable log, as a position.
+    pub log_position: u64,
+    /// Accounts that exist.
+    pub accounts: u64,
+    /// Accounts that fit.
+    pub accounts_max: u64,
+    /// Transfers that exist.
+    pub transfers: u64,
+    /// Transfers that fit.
+    pub transfers_max: u64,
+    /// Holds that are open.
+    pub holds: u64,
+    /// Connections that are open.
+    pub connections: u64,
+    /// Requests that are being served.
+    pub requests_in_flight: u64,
+    /// Everything else that is counted, by name.
+    pub counters: BTreeMap<String, u64>,
+}
