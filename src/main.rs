@@ -1,3 +1,5 @@
-//! The `partita` binary.
+//! The `partita` binary: everything is in the library's `cli`.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    partita::cli::main()
+}

@@ -1,1 +1,116 @@
-//! (see docs/architecture.md)
+//! The command line: one file per subcommand, configuration, exit statuses.
+//!
+//! Data goes to stdout, everything said about the work to stderr. A command gets its resolved
+//! settings and a writer, and answers with an [`exit::Exit`] or an [`exit::Failure`]; only [`main`]
+//! turns that into the process's status.
+
+mod args;
+mod bench;
+mod completions;
+mod config;
+mod config_show;
+mod exit;
+mod import;
+mod init;
+mod inspect;
+mod logging;
+mod shell;
+mod simulate;
+mod start;
+mod status;
+mod verify;
+mod version;
+
+use std::ffi::OsString;
+use std::io::{self, BufWriter, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+pub use config::LogWriter;
+pub use exit::Exit;
+pub use start::StartConfig;
+
+use args::{Arguments, Command, ConfigCommand};
+use config::{ConfigFile, Settings};
+use exit::Failure;
+
+/// Runs the program: reads the command line, does what it says, answers with the exit status.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // `--help` and `--version` come this way too, and belong on stdout with status 0.
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Ok };
+            return match error.print() {
+                Ok(()) => exit.into(),
+                Err(error) => Failure::from(error).exit.into(),
+            };
+        }
+    };
+    let mut out = BufWriter::new(io::stdout().lock());
+    let ended = run(&arguments, &|name| std::env::var_os(name), &mut out);
+    let ended = ended.and_then(|exit| {
+        out.flush()?;
+        Ok(exit)
+    });
+    match ended {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            if let Some(message) = &failure.message {
+                say(message);
+            }
+            failure.exit.into()
+        }
+    }
+}
+
+/// Tells the user something on stderr. A stderr that is gone is no reason to stop.
+fn say(message: &str) {
+    let _ = writeln!(io::stderr().lock(), "partita: {message}");
+}
+
+fn run(
+    arguments: &Arguments,
+    environment: &dyn Fn(&str) -> Option<OsString>,
+    out: &mut dyn Write,
+) -> Result<Exit, Failure> {
+    let settings = settings(arguments, environment)?;
+    let default_level =
+        if matches!(arguments.command, Command::Start(_)) { "info" } else { "warn" };
+    logging::start(&settings, default_level)?;
+    match &arguments.command {
+        Command::Init(args) => init::run(args, &settings, out),
+        Command::Start(_) => start::run(&StartConfig::from_settings(&settings), out),
+        Command::Status(args) => status::run(args, &settings, out),
+        Command::Shell(args) => shell::run(args, &settings, out),
+        Command::Import(args) => import::run(args, &settings, out),
+        Command::Bench(args) => bench::run(args, &settings, out),
+        Command::Verify(args) => verify::run(args, &settings, out),
+        Command::Inspect(args) => inspect::run(args, &settings, out),
+        Command::Simulate(args) => simulate::run(args, out),
+        Command::Config { command: ConfigCommand::Show(args) } => {
+            config_show::run(args, &settings, out)
+        }
+        Command::Version(args) => version::run(args, out),
+        Command::Completions(args) => completions::run(args, out),
+    }
+}
+
+/// Commands that need no configuration don't fail over a broken file.
+fn settings(
+    arguments: &Arguments,
+    environment: &dyn Fn(&str) -> Option<OsString>,
+) -> Result<Settings, Failure> {
+    let flags = arguments.flags();
+    if arguments.command.ignores_configuration() {
+        return config::resolve(&flags, &|_| None, None);
+    }
+    let asked = arguments.common.config.clone().or_else(|| {
+        let path = environment("PARTITA_CONFIG")?;
+        (!path.is_empty()).then(|| path.into())
+    });
+    let file = ConfigFile::find(asked.as_deref())?;
+    config::resolve(&flags, environment, file.as_ref())
+}

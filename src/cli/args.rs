@@ -1,0 +1,227 @@
+//! What can be typed. Settings stay text here: `config::resolve` reads them, whatever their source.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use super::config::{Flags, Key};
+use super::{
+    bench, completions, config_show, import, init, inspect, shell, simulate, start, status,
+};
+use super::{verify, version};
+
+const AFTER_HELP: &str = "\
+Settings come from flags, then the environment (PARTITA_DATA, PARTITA_LISTEN, …), then a TOML file
+(--config, PARTITA_CONFIG, ./partita.toml or /etc/partita/partita.toml), then defaults:
+`partita config show` prints each with its origin.
+
+Exit statuses: 0 done · 1 failed · 2 wrong usage · 3 refused by a rule · 4 outcome unknown ·
+5 unavailable · 6 damaged data · 70 and above: the server stopped itself.";
+
+/// A ledger appliance: durable double-entry transfers at the speed of the disk.
+#[derive(Debug, Parser)]
+#[command(name = "partita", version, after_help = AFTER_HELP, max_term_width = 100)]
+pub(crate) struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Flags of every command.
+    #[command(flatten)]
+    pub common: CommonFlags,
+}
+
+/// Flags of every command.
+#[derive(Debug, Args)]
+pub(crate) struct CommonFlags {
+    /// Read settings from this file and no other.
+    #[arg(long, value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
+    /// What to log on stderr: a level, or a list of module=level.
+    #[arg(long, value_name = "FILTER", global = true)]
+    pub log: Option<String>,
+    /// How to log: text or json.
+    #[arg(long, value_name = "FORMAT", global = true)]
+    pub log_format: Option<String>,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Create a data directory.
+    Init(init::InitArgs),
+    /// Serve the ledger; creates the data directory on first use.
+    Start(start::StartArgs),
+    /// Show how a running server is doing.
+    Status(status::StatusArgs),
+    /// Talk to a running server: interactively, or with -c.
+    Shell(shell::ShellArgs),
+    /// Bring in foreign data by a mapping file.
+    Import(import::ImportArgs),
+    /// Measure throughput and latency.
+    Bench(bench::BenchArgs),
+    /// Check a stopped or copied data directory from end to end.
+    Verify(verify::VerifyArgs),
+    /// Look into a data directory: segments, frames, one account, one transfer.
+    Inspect(inspect::InspectArgs),
+    /// Run the simulator from a seed.
+    Simulate(simulate::SimulateArgs),
+    /// Look at the configuration.
+    Config {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+    /// Print the versions of the program, the protocol and the log format.
+    Version(version::VersionArgs),
+    /// Print a completion script for a shell.
+    Completions(completions::CompletionsArgs),
+}
+
+/// The subcommands of `config`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print every setting with its value and its origin.
+    Show(config_show::ConfigShowArgs),
+}
+
+/// `--data`, for commands that work on a data directory.
+#[derive(Debug, Args)]
+pub(crate) struct DataFlags {
+    /// The data directory [default: ./partita-data].
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<String>,
+}
+
+/// `--connect`, for commands that talk to a server.
+#[derive(Debug, Args)]
+pub(crate) struct ConnectFlags {
+    /// The server to talk to [default: 127.0.0.1:7400].
+    #[arg(long, value_name = "HOST:PORT")]
+    pub connect: Option<String>,
+}
+
+/// Flags of a server.
+#[derive(Debug, Args)]
+pub(crate) struct ServerFlags {
+    /// Where to listen [default: 127.0.0.1:7400].
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub listen: Option<String>,
+    /// Core threads [default: by the machine].
+    #[arg(long, value_name = "N")]
+    pub cores: Option<String>,
+    /// How the log reaches the disk [default: direct].
+    #[arg(long, value_name = "WRITER", value_parser = ["direct", "mapped"])]
+    pub log_writer: Option<String>,
+    #[command(flatten)]
+    pub capacity: CapacityFlags,
+    /// Connections accepted at once.
+    #[arg(long, value_name = "N")]
+    pub connections_max: Option<String>,
+}
+
+/// Flags that a data directory remembers.
+#[derive(Debug, Args)]
+pub(crate) struct CapacityFlags {
+    /// Size of a segment of the log, such as 64MiB.
+    #[arg(long, value_name = "SIZE")]
+    pub segment_bytes: Option<String>,
+    /// Accounts that the ledger can hold.
+    #[arg(long, value_name = "N")]
+    pub accounts_max: Option<String>,
+}
+
+impl DataFlags {
+    fn put(&self, flags: &mut Flags) {
+        flags.put(Key::Data, self.data.as_ref());
+    }
+}
+
+impl ConnectFlags {
+    fn put(&self, flags: &mut Flags) {
+        flags.put(Key::Connect, self.connect.as_ref());
+    }
+}
+
+impl ServerFlags {
+    fn put(&self, flags: &mut Flags) {
+        flags.put(Key::Listen, self.listen.as_ref());
+        flags.put(Key::Cores, self.cores.as_ref());
+        flags.put(Key::LogWriter, self.log_writer.as_ref());
+        flags.put(Key::ConnectionsMax, self.connections_max.as_ref());
+        self.capacity.put(flags);
+    }
+}
+
+impl CapacityFlags {
+    fn put(&self, flags: &mut Flags) {
+        flags.put(Key::SegmentBytes, self.segment_bytes.as_ref());
+        flags.put(Key::AccountsMax, self.accounts_max.as_ref());
+    }
+}
+
+impl Command {
+    /// Whether the command works without any setting.
+    pub(crate) const fn ignores_configuration(&self) -> bool {
+        matches!(self, Self::Version(_) | Self::Completions(_) | Self::Simulate(_))
+    }
+}
+
+impl Arguments {
+    /// Every setting that was typed.
+    pub(crate) fn flags(&self) -> Flags {
+        let mut flags = Flags::default();
+        flags.put(Key::Log, self.common.log.as_ref());
+        flags.put(Key::LogFormat, self.common.log_format.as_ref());
+        match &self.command {
+            Command::Init(args) => {
+                args.data.put(&mut flags);
+                args.capacity.put(&mut flags);
+            }
+            Command::Start(args) => {
+                args.data.put(&mut flags);
+                args.server.put(&mut flags);
+            }
+            Command::Status(args) => args.connect.put(&mut flags),
+            Command::Shell(args) => args.connect.put(&mut flags),
+            Command::Import(args) => args.connect.put(&mut flags),
+            Command::Bench(args) => {
+                args.connect.put(&mut flags);
+                args.server.put(&mut flags);
+            }
+            Command::Verify(args) => args.data.put(&mut flags),
+            Command::Inspect(args) => args.data.put(&mut flags),
+            Command::Config { command: ConfigCommand::Show(args) } => {
+                args.data.put(&mut flags);
+                args.connect.put(&mut flags);
+                args.server.put(&mut flags);
+            }
+            Command::Simulate(_) | Command::Version(_) | Command::Completions(_) => {}
+        }
+        flags
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn every_setting_has_its_flag() {
+        let mut line = vec!["partita".to_owned(), "config".to_owned(), "show".to_owned()];
+        for key in Key::ALL {
+            line.push(key.flag());
+            line.push(if key == Key::LogWriter { "mapped".to_owned() } else { "1".to_owned() });
+        }
+        let flags = Arguments::try_parse_from(line).unwrap().flags();
+        for key in Key::ALL {
+            assert!(flags.get(key).is_some(), "{}", key.name());
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! `partita version`: the versions of the program, the protocol and the log format.
+
+use std::io::Write;
+
+use clap::Args;
+
+use super::exit::{Exit, Failure};
+
+/// Arguments of `version`.
+#[derive(Debug, Args)]
+pub(crate) struct VersionArgs {
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Prints the versions.
+pub(crate) fn run(args: &VersionArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
+    let version = env!("CARGO_PKG_VERSION");
+    if args.json {
+        writeln!(out, "{}", serde_json::json!({ "version": version }))?;
+    } else {
+        writeln!(out, "partita {version}")?;
+    }
+    Ok(Exit::Ok)
+}
