@@ -1,5 +1,7 @@
 //! Writing frames: header and body contiguous in one buffer, so that one write sends many.
 
+use bytemuck::{AnyBitPattern, NoUninit};
+
 use super::header::{HEADER_BYTES, Header, MAGIC, VERSION, VERSION_FIXED};
 use super::kind::{BODY_BYTES_MAX, Kind};
 
@@ -69,4 +71,12 @@ pub fn append_frame(out: &mut Vec<u8>, fields: FrameFields, body: &[u8]) {
     let start = begin_frame(out);
     out.extend_from_slice(body);
     seal_frame(out, start, fields);
+}
+
+/// Copies records out of a body that stands at any address.
+pub(super) fn records<T: AnyBitPattern + NoUninit>(body: &[u8]) -> Vec<T> {
+    match bytemuck::try_cast_slice(body) {
+        Ok(aligned) => aligned.to_vec(),
+        Err(_) => bytemuck::pod_collect_to_vec(body),
+    }
 }

@@ -35,3 +35,6 @@ const _: () = assert!(cfg!(target_endian = "little"));
 #[cfg(test)]
 #[expect(clippy::cast_possible_truncation, reason = "random numbers are cut to bytes on purpose")]
 mod tests;
+
+#[cfg(test)]
+mod document;

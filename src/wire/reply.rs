@@ -1,8 +1,6 @@
 //! Replies: what the server answers, between values and bytes.
 
-use bytemuck::{AnyBitPattern, NoUninit};
-
-use super::frame::{FrameFields, append_frame, begin_frame, seal_frame};
+use super::frame::{FrameFields, append_frame, begin_frame, records, seal_frame};
 use super::header::Header;
 use super::kind::Kind;
 use super::{ProtocolError, RequestError, StatusReport};
@@ -98,13 +96,6 @@ impl Reply {
             Kind::Error => Self::Error(RequestError::from_body(body).ok_or(bad)?),
             _ => return Err(bad),
         })
-    }
-}
-
-fn records<T: AnyBitPattern + NoUninit>(body: &[u8]) -> Vec<T> {
-    match bytemuck::try_cast_slice(body) {
-        Ok(aligned) => aligned.to_vec(),
-        Err(_) => bytemuck::pod_collect_to_vec(body),
     }
 }
 

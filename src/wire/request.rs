@@ -1,8 +1,6 @@
 //! Requests: what a client asks, between values and bytes.
 
-use bytemuck::AnyBitPattern;
-
-use super::frame::{FrameFields, append_frame};
+use super::frame::{FrameFields, append_frame, records};
 use super::header::Header;
 use super::kind::Kind;
 use super::{ErrorCode, RequestError};
@@ -40,16 +38,8 @@ pub enum Request {
     Ping,
 }
 
-/// Copies records out of bytes that stand at any address.
-fn records<T: AnyBitPattern + bytemuck::NoUninit>(body: &[u8]) -> Vec<T> {
-    match bytemuck::try_cast_slice(body) {
-        Ok(aligned) => aligned.to_vec(),
-        Err(_) => bytemuck::pod_collect_to_vec(body),
-    }
-}
-
 /// Refuses ids that no transfer can have.
-pub(super) fn check_ids(ids: &[u128]) -> Result<(), RequestError> {
+fn check_ids(ids: &[u128]) -> Result<(), RequestError> {
     match ids.iter().position(|&id| id == 0 || id == u128::MAX) {
         None => Ok(()),
         Some(at) => {
