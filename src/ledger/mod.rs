@@ -7,6 +7,7 @@
 mod account;
 mod balance;
 mod filter;
+pub mod model;
 mod numbers;
 mod resolve;
 mod result;
