@@ -36,7 +36,7 @@ fn functions(text: &str) -> Vec<(usize, usize)> {
         if ends_at_once(line) {
             continue;
         }
-        if let Some(length) = lines[at..].iter().position(|line| closes(line)) {
+        if let Some(length) = lines[at..].iter().position(closes) {
             found.push((at + 1, length + 1));
         }
     }
