@@ -20,3 +20,9 @@ pub const TIMESTAMP_MAX: u64 = (1 << 63) - 1;
 
 const _: () = assert!(EVENTS_PER_BATCH_MAX >= EVENTS_PER_REQUEST_MAX);
 const _: () = assert!(EVENTS_PER_BATCH_MAX < u16::MAX as usize / 4);
+
+/// The smallest segment: the largest frame and the segment's header fit.
+pub const SEGMENT_BYTES_MIN: u64 = 4 << 20;
+
+/// The largest segment: small enough to be prepared in the background in a few seconds.
+pub const SEGMENT_BYTES_MAX: u64 = 1 << 30;

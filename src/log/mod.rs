@@ -1,1 +1,21 @@
-//! (see docs/architecture.md)
+//! The log: the one durable truth. Everything else can be rebuilt from it.
+//!
+//! Owns positions, frames, the chain, segments, group commit, both writers, the reader and recovery.
+//! A frame is valid only as a whole and only where it was written; an acknowledged frame is never
+//! cut off; doubt ends in a refusal. It never interprets what a batch means and never skips what it
+//! doesn't know. `docs/log-format.md` describes every byte.
+
+mod frame;
+mod position;
+mod records;
+mod segment;
+
+pub use frame::{
+    Amendment, ChainValue, ClusterId, EpochReason, EpochStart, FORMAT_VERSION, FRAME_ALIGNMENT,
+    FRAME_BYTES_MAX, FRAME_HEADER_BYTES, Frame, FrameBuf, FrameBuffer, FrameBuilder, FrameCounts,
+    FrameError, FrameHeader, FrameKind, FramePool, FrameStart, FrameView, Genesis, HistoryRow,
+    HistorySide, Links, Refusal, Sealer, TransferEntry, entry_position,
+};
+pub use position::{Epoch, Layout, Position, SEGMENT_BYTES_DEFAULT, SEGMENT_HEADER_BYTES};
+pub use records::{RecordError, RecordReader, StoredTransfer};
+pub use segment::{SegmentError, SegmentHeader, segment_name};

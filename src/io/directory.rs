@@ -1,0 +1,189 @@
+//! The real data directory: a directory of a Linux filesystem.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::storage::{Open, Storage, StorageFile};
+
+/// A directory of a filesystem. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Directory {
+    path: Arc<Path>,
+}
+
+/// A file of a [`Directory`].
+#[derive(Debug)]
+pub struct DirectoryFile {
+    file: File,
+}
+
+impl Directory {
+    /// The directory at `path`. Neither checks nor creates it.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into().into() }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where the file `name` is.
+    #[must_use]
+    pub fn path_of(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+}
+
+impl DirectoryFile {
+    /// The file itself, for what only a real one can do.
+    #[must_use]
+    pub const fn file(&self) -> &File {
+        &self.file
+    }
+}
+
+impl Storage for Directory {
+    type File = DirectoryFile;
+
+    fn open(&self, name: &str, open: Open) -> io::Result<DirectoryFile> {
+        let mut options = OpenOptions::new();
+        match open {
+            Open::Read => options.read(true),
+            Open::Write => options.read(true).write(true),
+            Open::Create => options.read(true).write(true).create_new(true),
+        };
+        let file = options.open(self.path_of(name))?;
+        // Read-ahead would fill the page cache with large folios, and a store into a mapping then
+        // dirties a whole folio instead of one page. A filesystem that ignores the hint is fine.
+        let _ = rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::Random);
+        Ok(DirectoryFile { file })
+    }
+
+    fn list(&self, directory: &str) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(self.path_of(directory))? {
+            let entry = entry?;
+            if entry.file_type()?.is_file()
+                && let Ok(name) = entry.file_name().into_string()
+            {
+                names.push(name);
+            }
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    fn create_directory(&self, name: &str) -> io::Result<()> {
+        match fs::create_dir(self.path_of(name)) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            other => other,
+        }
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        fs::rename(self.path_of(from), self.path_of(to))
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        fs::remove_file(self.path_of(name))
+    }
+
+    fn sync_directory(&self, directory: &str) -> io::Result<()> {
+        File::open(self.path_of(directory))?.sync_all()
+    }
+}
+
+impl StorageFile for DirectoryFile {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.len())
+    }
+
+    fn read_at(&self, offset: u64, target: &mut [u8]) -> io::Result<usize> {
+        let mut done = 0;
+        while done < target.len() {
+            let from = offset + super::to_u64(done);
+            match self.file.read_at(&mut target[done..], from) {
+                Ok(0) => break,
+                Ok(read) => done += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(done)
+    }
+
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all_at(bytes, offset)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+
+    fn allocate(&self, bytes: u64) -> io::Result<()> {
+        match rustix::fs::fallocate(&self.file, rustix::fs::FallocateFlags::empty(), 0, bytes) {
+            Ok(()) => Ok(()),
+            // A filesystem without preallocation gets zeros, so that space is still claimed now
+            // and not when a frame is written.
+            Err(rustix::io::Errno::OPNOTSUPP) => self.fill_with_zeros(bytes),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+impl DirectoryFile {
+    fn fill_with_zeros(&self, bytes: u64) -> io::Result<()> {
+        let zeros = [0_u8; 64 * 1024];
+        let mut at = self.len()?;
+        while at < bytes {
+            let count = super::to_usize(bytes - at).min(zeros.len());
+            self.write_at(at, &zeros[..count])?;
+            at += super::to_u64(count);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_created_once_written_read_renamed_and_removed() {
+        let temporary = tempfile::tempdir().unwrap();
+        let directory = Directory::new(temporary.path());
+        let file = directory.open("a", Open::Create).unwrap();
+        assert_eq!(
+            directory.open("a", Open::Create).unwrap_err().kind(),
+            io::ErrorKind::AlreadyExists
+        );
+        file.allocate(8_192).unwrap();
+        assert_eq!(file.len().unwrap(), 8_192);
+        file.write_at(4_000, b"ledger").unwrap();
+        file.sync_data().unwrap();
+        let mut target = [0_u8; 8];
+        assert_eq!(file.read_at(3_999, &mut target).unwrap(), 8);
+        assert_eq!(&target, b"\0ledger\0");
+        assert_eq!(file.read_at(8_190, &mut target).unwrap(), 2);
+        assert_eq!(
+            file.read_exact_at(8_190, &mut target).unwrap_err().kind(),
+            io::ErrorKind::UnexpectedEof
+        );
+
+        directory.create_directory("sub").unwrap();
+        directory.create_directory("sub").unwrap();
+        directory.rename("a", "sub/b").unwrap();
+        directory.sync_directory("").unwrap();
+        directory.sync_directory("sub").unwrap();
+        assert!(directory.list("").unwrap().is_empty());
+        assert_eq!(directory.list("sub").unwrap(), ["b"]);
+        directory.remove("sub/b").unwrap();
+        assert!(directory.list("sub").unwrap().is_empty());
+    }
+}

@@ -1,0 +1,293 @@
+//! The directory: names, space and faults.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::io::storage::{Open, Storage};
+use crate::io::{to_u64, to_usize};
+
+use super::file::MemoryFile;
+
+/// The unit that a disk writes whole or not at all.
+pub const SECTOR_BYTES: usize = 512;
+
+/// Something that goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The n-th sync from now (0 is the next) and all after it fail with EIO; nothing of them is
+    /// durable.
+    SyncFails(u64),
+    /// The n-th write from now and all after it fail with EIO.
+    WriteFails(u64),
+    /// Reads fail with EIO where they touch this range of a file.
+    ReadFails(&'static str, u64, u64),
+    /// No more than so many bytes fit in all files together.
+    Full(u64),
+}
+
+/// One file's content. Names refer to it by number, so that it survives a rename.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Content {
+    pub(super) live: Vec<u8>,
+    pub(super) durable: Vec<u8>,
+    /// Sectors of `live` written since the last sync.
+    pub(super) unsynced: std::collections::BTreeSet<usize>,
+}
+
+#[derive(Debug, Clone, Default)]
+pub(super) struct State {
+    pub(super) names: BTreeMap<String, u64>,
+    durable_names: BTreeMap<String, u64>,
+    directories: std::collections::BTreeSet<String>,
+    pub(super) contents: BTreeMap<u64, Content>,
+    next: u64,
+    pub(super) faults: Vec<Fault>,
+    pub(super) syncs: u64,
+    pub(super) writes: u64,
+    /// From this sync on nothing becomes durable, without an error: the process is doomed.
+    freeze_at_sync: Option<u64>,
+}
+
+/// A data directory in memory. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryStorage {
+    state: Arc<Mutex<State>>,
+}
+
+impl MemoryStorage {
+    /// An empty directory.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Plants a fault. Counts of syncs and writes start now.
+    pub fn plant(&self, fault: Fault) {
+        let mut state = self.lock();
+        let planted = match fault {
+            Fault::SyncFails(after) => Fault::SyncFails(state.syncs + after),
+            Fault::WriteFails(after) => Fault::WriteFails(state.writes + after),
+            other => other,
+        };
+        state.faults.push(planted);
+    }
+
+    /// Removes all faults.
+    pub fn heal(&self) {
+        self.lock().faults.clear();
+    }
+
+    /// From the n-th sync from now on (0 is the next) nothing becomes durable any more, silently: the
+    /// state in which a crash at that moment would find the disk.
+    pub fn freeze_at_sync(&self, after: u64) {
+        let mut state = self.lock();
+        state.freeze_at_sync = Some(state.syncs + after);
+    }
+
+    /// How many syncs of files there have been.
+    #[must_use]
+    pub fn syncs(&self) -> u64 {
+        self.lock().syncs
+    }
+
+    /// The directory after a power cut. For each sector written since its file's last sync `keep`
+    /// says whether it reached the disk (file name, offset of the sector). Names that weren't synced are kept if `keep`
+    /// says so for offset `u64::MAX`. The original is not changed.
+    #[must_use]
+    pub fn crash(&self, mut keep: impl FnMut(&str, u64) -> bool) -> Self {
+        let state = self.lock();
+        let mut after =
+            State { directories: state.directories.clone(), next: state.next, ..State::default() };
+        for (name, number) in &state.names {
+            if state.durable_names.get(name) == Some(number) || keep(name, u64::MAX) {
+                after.names.insert(name.clone(), *number);
+            }
+        }
+        for (name, number) in &state.durable_names {
+            if !after.names.contains_key(name) && !after.names.values().any(|other| other == number)
+            {
+                after.names.insert(name.clone(), *number);
+            }
+        }
+        after.durable_names = after.names.clone();
+        for (name, number) in &after.names {
+            if let Some(content) = state.contents.get(number) {
+                let bytes = survivor(content, |offset| keep(name, offset));
+                let content = Content { live: bytes.clone(), durable: bytes, ..Content::default() };
+                after.contents.insert(*number, content);
+            }
+        }
+        Self { state: Arc::new(Mutex::new(after)) }
+    }
+
+    /// An independent copy of everything, as a process would see it that was merely killed: nothing
+    /// that was written is lost.
+    #[must_use]
+    pub fn after_kill(&self) -> Self {
+        let mut state = self.lock().clone();
+        state.faults.clear();
+        state.freeze_at_sync = None;
+        Self { state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// Changes bytes of a file behind its user's back, live and durable.
+    ///
+    /// # Errors
+    /// If there is no such file.
+    pub fn damage(&self, name: &str, change: impl Fn(&mut Vec<u8>)) -> io::Result<()> {
+        let mut state = self.lock();
+        let number = *state.names.get(name).ok_or_else(not_found)?;
+        let content = state.contents.get_mut(&number).ok_or_else(not_found)?;
+        change(&mut content.live);
+        change(&mut content.durable);
+        Ok(())
+    }
+
+    /// The live bytes of a file.
+    ///
+    /// # Errors
+    /// If there is no such file.
+    pub fn bytes(&self, name: &str) -> io::Result<Vec<u8>> {
+        let state = self.lock();
+        let number = state.names.get(name).ok_or_else(not_found)?;
+        Ok(state.contents.get(number).ok_or_else(not_found)?.live.clone())
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Counts a sync; whether it may make bytes durable.
+    pub(super) fn begin_sync(&mut self) -> io::Result<bool> {
+        let at = self.syncs;
+        self.syncs += 1;
+        if self.faults.iter().any(|fault| matches!(fault, Fault::SyncFails(from) if at >= *from)) {
+            return Err(input_output_error());
+        }
+        Ok(self.freeze_at_sync.is_none_or(|from| at < from))
+    }
+
+    /// Counts a write that lets a file grow by `growth` bytes.
+    pub(super) fn begin_write(&mut self, growth: usize) -> io::Result<()> {
+        let at = self.writes;
+        self.writes += 1;
+        let used: usize = self.contents.values().map(|content| content.live.len()).sum();
+        for fault in &self.faults {
+            match fault {
+                Fault::WriteFails(from) if at >= *from => return Err(input_output_error()),
+                Fault::Full(bytes) if growth > 0 && to_u64(used + growth) > *bytes => {
+                    return Err(io::Error::from(io::ErrorKind::StorageFull));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Storage for MemoryStorage {
+    type File = MemoryFile;
+
+    fn open(&self, name: &str, open: Open) -> io::Result<MemoryFile> {
+        let mut state = self.lock();
+        let number = match (open, state.names.get(name).copied()) {
+            (Open::Create, Some(_)) => return Err(io::ErrorKind::AlreadyExists.into()),
+            (Open::Create, None) => {
+                if let Some((directory, _)) = name.split_once('/')
+                    && !state.directories.contains(directory)
+                {
+                    return Err(not_found());
+                }
+                let number = state.next;
+                state.next += 1;
+                state.names.insert(name.to_owned(), number);
+                state.contents.insert(number, Content::default());
+                number
+            }
+            (_, Some(number)) => number,
+            (_, None) => return Err(not_found()),
+        };
+        drop(state);
+        Ok(MemoryFile { storage: self.clone(), name: name.to_owned(), number, open })
+    }
+
+    fn list(&self, directory: &str) -> io::Result<Vec<String>> {
+        let state = self.lock();
+        if !directory.is_empty() && !state.directories.contains(directory) {
+            return Err(not_found());
+        }
+        let within = |name: &String| match name.split_once('/') {
+            Some((parent, rest)) if parent == directory => Some(rest.to_owned()),
+            None if directory.is_empty() => Some(name.clone()),
+            _ => None,
+        };
+        Ok(state.names.keys().filter_map(within).collect())
+    }
+
+    fn create_directory(&self, name: &str) -> io::Result<()> {
+        self.lock().directories.insert(name.to_owned());
+        Ok(())
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        let mut state = self.lock();
+        let number = state.names.remove(from).ok_or_else(not_found)?;
+        state.names.insert(to.to_owned(), number);
+        Ok(())
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.lock().names.remove(name).map(|_| ()).ok_or_else(not_found)
+    }
+
+    fn sync_directory(&self, directory: &str) -> io::Result<()> {
+        let mut state = self.lock();
+        if !state.begin_sync()? {
+            return Ok(());
+        }
+        let within =
+            |name: &String| name.split_once('/').map_or("", |(parent, _)| parent) == directory;
+        state.durable_names.retain(|name, _| !within(name));
+        let synced: Vec<_> = state
+            .names
+            .iter()
+            .filter(|(name, _)| within(name))
+            .map(|(name, number)| (name.clone(), *number))
+            .collect();
+        state.durable_names.extend(synced);
+        Ok(())
+    }
+}
+
+/// What is left of a file after a power cut.
+fn survivor(content: &Content, mut keep: impl FnMut(u64) -> bool) -> Vec<u8> {
+    let mut bytes = content.durable.clone();
+    for &sector in &content.unsynced {
+        let start = sector * SECTOR_BYTES;
+        let end = (start + SECTOR_BYTES).min(content.live.len());
+        if start >= end || !keep(to_u64(start)) {
+            continue;
+        }
+        if bytes.len() < end {
+            bytes.resize(end, 0);
+        }
+        bytes[start..end].copy_from_slice(&content.live[start..end]);
+    }
+    bytes
+}
+
+pub(super) fn not_found() -> io::Error {
+    io::ErrorKind::NotFound.into()
+}
+
+pub(super) fn input_output_error() -> io::Error {
+    io::Error::from_raw_os_error(rustix::io::Errno::IO.raw_os_error())
+}
+
+pub(super) fn sectors(offset: u64, length: usize) -> std::ops::Range<usize> {
+    let start = to_usize(offset);
+    start / SECTOR_BYTES..(start + length).div_ceil(SECTOR_BYTES)
+}

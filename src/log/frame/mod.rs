@@ -1,0 +1,30 @@
+//! Frames: one ordered batch each, self-checking, and valid only where they were written.
+//!
+//! `format` has the bytes, `builder` and `sealed` write them, `view` reads them back; nothing else in
+//! the crate knows an offset of a frame.
+
+mod buffer;
+mod builder;
+mod entries;
+mod format;
+mod header;
+mod seal;
+mod view;
+
+#[cfg(test)]
+mod tests;
+
+pub use buffer::{FrameBuf, FrameBuffer, FramePool};
+pub use builder::{Frame, FrameBuilder, FrameStart};
+pub use entries::{
+    Amendment, EpochReason, EpochStart, Genesis, HistoryRow, HistorySide, Links, Refusal,
+    TransferEntry,
+};
+pub use format::{
+    FORMAT_VERSION, FRAME_ALIGNMENT, FRAME_BYTES_MAX, FRAME_HEADER_BYTES, FrameCounts, FrameKind,
+    entry_position,
+};
+pub use header::{ChainValue, ClusterId, FrameHeader};
+pub use seal::Sealer;
+pub(super) use view::check_blocks;
+pub use view::{FrameError, FrameView};
