@@ -1,1 +1,11 @@
-//! (see docs/architecture.md)
+//! The simulated world: everything that happens in it follows from a seed.
+//!
+//! - `random`: the only source of chance.
+//! - `workload`: requests that are likely to be interesting.
+//! - `compare`: the same requests to a subject and to the reference model, answer by answer.
+//! - `coverage`: which statuses were met.
+
+pub mod compare;
+pub mod coverage;
+pub mod random;
+pub mod workload;

@@ -1,0 +1,89 @@
+//! Which statuses a run has met, and how often.
+
+use std::collections::BTreeMap;
+
+use crate::ledger::{CreateAccountStatus, CreateResult, CreateTransferStatus};
+
+/// A tally of the answers to create events, by kind and status.
+#[derive(Debug, Clone, Default)]
+pub struct Coverage {
+    accounts: BTreeMap<u32, u64>,
+    transfers: BTreeMap<u32, u64>,
+}
+
+impl Coverage {
+    /// Counts the answers to a `create_accounts` request.
+    pub fn count_accounts(&mut self, results: &[CreateResult]) {
+        for result in results {
+            *self.accounts.entry(result.status).or_default() += 1;
+        }
+    }
+
+    /// Counts the answers to a `create_transfers` request.
+    pub fn count_transfers(&mut self, results: &[CreateResult]) {
+        for result in results {
+            *self.transfers.entry(result.status).or_default() += 1;
+        }
+    }
+
+    /// Adds another run to this one.
+    pub fn add(&mut self, other: &Self) {
+        for (status, count) in &other.accounts {
+            *self.accounts.entry(*status).or_default() += count;
+        }
+        for (status, count) in &other.transfers {
+            *self.transfers.entry(*status).or_default() += count;
+        }
+    }
+
+    /// All events.
+    #[must_use]
+    pub fn events(&self) -> u64 {
+        self.accounts.values().sum::<u64>() + self.transfers.values().sum::<u64>()
+    }
+
+    /// How many events of 100 weren't created.
+    #[must_use]
+    pub fn failed_percent(&self) -> u64 {
+        let created = |tally: &BTreeMap<u32, u64>, code| tally.get(&code).copied().unwrap_or(0);
+        let created = created(&self.accounts, CreateAccountStatus::Created.code())
+            + created(&self.transfers, CreateTransferStatus::Created.code());
+        let events = self.events().max(1);
+        (events - created.min(events)) * 100 / events
+    }
+
+    /// How many different pairs of kind and status occurred.
+    #[must_use]
+    pub fn distinct(&self) -> usize {
+        self.accounts.len() + self.transfers.len()
+    }
+
+    /// The statuses that never occurred, as `kind: name`.
+    #[must_use]
+    pub fn missing(&self) -> Vec<String> {
+        let accounts = CreateAccountStatus::ALL
+            .iter()
+            .filter(|status| !self.accounts.contains_key(&status.code()))
+            .map(|status| format!("account: {status}"));
+        let transfers = CreateTransferStatus::ALL
+            .iter()
+            .filter(|status| !self.transfers.contains_key(&status.code()))
+            .map(|status| format!("transfer: {status}"));
+        accounts.chain(transfers).collect()
+    }
+}
+
+impl std::fmt::Display for Coverage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(f, "{} events, {} % failed", self.events(), self.failed_percent())?;
+        for (code, count) in &self.accounts {
+            let name = CreateAccountStatus::from_code(*code).map_or("?", |status| status.name());
+            writeln!(f, "{count:>8}  account: {name}")?;
+        }
+        for (code, count) in &self.transfers {
+            let name = CreateTransferStatus::from_code(*code).map_or("?", |status| status.name());
+            writeln!(f, "{count:>8}  transfer: {name}")?;
+        }
+        Ok(())
+    }
+}
