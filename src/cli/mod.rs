@@ -14,6 +14,7 @@ mod import;
 mod init;
 mod inspect;
 mod logging;
+mod remote;
 mod shell;
 mod simulate;
 mod start;

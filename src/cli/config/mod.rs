@@ -9,7 +9,7 @@ mod key;
 mod resolve;
 mod values;
 
-pub(crate) use file::ConfigFile;
+pub(crate) use file::{ConfigFile, line_of};
 pub(crate) use key::{Flags, Key};
 pub(crate) use resolve::{Entry, Origin, Settings, resolve};
 pub(crate) use values::LogFormat;
