@@ -8,6 +8,7 @@ use crate::ledger::{Account, AccountFlags, Transfer, TransferFlags};
 
 /// What a line asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "lives for one line, and nearly all are transfers")]
 pub(crate) enum Plan {
     /// A transfer between two accounts, which are created if they aren't there yet.
     Transfer {
@@ -76,6 +77,11 @@ impl Planner {
     /// Plans by these rules.
     pub(crate) fn new(rules: Rules) -> Self {
         Self { rules, clock: ImportClock::default() }
+    }
+
+    /// Which time the records get.
+    pub(crate) const fn timestamps(&self) -> Timestamps {
+        self.rules.timestamps
     }
 
     /// Plans one line. `is_new` tells whether an account wasn't met before in this import.

@@ -7,7 +7,7 @@ use std::path::Path;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::ImportArgs;
-use super::mapping::Mapping;
+use super::mapping::{Mapping, Timestamps};
 use super::plan::{LineError, Plan, Planner};
 use super::reader::{Format, Line, Reader, open};
 use super::report::{Outcome, Place, Report};
@@ -58,7 +58,7 @@ impl Prepared {
     ) -> Result<Exit, Failure> {
         let names = self.inputs.iter().map(|input| input.name.clone()).collect();
         let mut report = Report::new(names, args.report.as_deref())?;
-        let mut sender = Sender::new(target, args.batch, args.in_flight);
+        let mut sender = Sender::new(target, args.batch, self.in_flight(args));
         let sent = self.send_all(&mut sender, &mut report);
         if sent.is_err() {
             sender.abandon(&mut report)?;
@@ -79,6 +79,15 @@ impl Prepared {
             return Ok(Exit::Refused);
         }
         Ok(Exit::Ok)
+    }
+
+    /// Imported timestamps must arrive in order, even when a connection breaks and requests are
+    /// sent again: so there one request waits for the other.
+    fn in_flight(&self, args: &ImportArgs) -> usize {
+        match self.planner.timestamps() {
+            Timestamps::Imported => 1,
+            Timestamps::Server => args.in_flight,
+        }
     }
 
     fn send_all(&mut self, sender: &mut Sender<'_>, report: &mut Report) -> Result<(), Failure> {
