@@ -4,6 +4,9 @@
 //! `decide` is the engine's implementation of the rules, `model` the slow and obvious one that
 //! tests compare it with; they share the record types and nothing else.
 
+pub mod decide;
+pub mod digest;
+
 mod account;
 mod balance;
 mod filter;
