@@ -16,6 +16,6 @@ mod transfers;
 
 pub use accounts::{AccountDecider, AccountOperand};
 pub use clock::BatchClock;
-pub use operand::{HoldReference, HoldRow, HoldState, IdState, Operand, StoredTransfer};
+pub use operand::{HoldReference, HoldRow, HoldState, IdState, Operand};
 pub use rows::{DenseRow, RowReference, Rows};
 pub use transfers::{Amended, Balance, Settled, TransferDecider, TransferInput};

@@ -17,15 +17,6 @@ pub enum IdState {
     Fenced,
 }
 
-/// A created transfer that an event of the batch names again.
-#[derive(Debug, Clone, Copy)]
-pub struct StoredTransfer {
-    /// The record as stored.
-    pub record: Transfer,
-    /// For a post or void: the hold that it settled.
-    pub hold: Option<Transfer>,
-}
-
 /// Which hold a post or void names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum HoldReference {

@@ -3,7 +3,7 @@
 use super::chain::{self, Chained};
 use super::clock::BatchClock;
 use super::compare::compare;
-use super::operand::{HoldRow, HoldState, IdState, Operand, StoredTransfer};
+use super::operand::{HoldRow, HoldState, IdState, Operand};
 use super::rows::{DenseRow, RowReference, Rows};
 use crate::ledger::{CreateResult, CreateTransferStatus as Status, Transfer, TransferFlags};
 use crate::limits::TIMESTAMP_MAX;
@@ -51,7 +51,7 @@ pub struct TransferInput<'a> {
     /// The accounts.
     pub rows: &'a mut Rows,
     /// Created transfers that events name again.
-    pub stored: &'a [StoredTransfer],
+    pub stored: &'a [Transfer],
     /// Transfers from before the batch that posts and voids name.
     pub holds: &'a mut [HoldRow],
     /// For imported events whether an account has exactly that timestamp; empty is "none".
@@ -257,16 +257,16 @@ impl Request<'_, '_> {
         let operand = &self.input.operands[at];
         let known = match operand.id {
             IdState::Stored(stored) => {
-                let stored = &self.input.stored[stored as usize];
-                let status = compare(event, &stored.record, stored.hold.as_ref());
-                Some((status, stored.record.timestamp))
+                Some(self.compare_with(at, &self.input.stored[stored as usize]))
             }
             IdState::Burned => Some((Status::IdAlreadyFailed, slot)),
             IdState::Fenced => Some((Status::IdFenced, slot)),
             IdState::Fresh => match self.decider.groups[operand.first as usize] {
                 Group::Untouched => None,
                 Group::Burned => Some((Status::IdAlreadyFailed, slot)),
-                Group::Created(creator) => Some(self.compare_in_batch(event, creator)),
+                Group::Created(creator) => {
+                    Some(self.compare_with(at, &self.batch_record(creator)))
+                }
             },
         };
         match known {
@@ -276,17 +276,12 @@ impl Request<'_, '_> {
         }
     }
 
-    fn compare_in_batch(&self, event: &Transfer, creator: u32) -> (Status, u64) {
-        let stored = self.batch_record(creator);
-        let hold = self
-            .hold_of(creator as usize)
-            .filter(|_| {
-                stored.has_any(
-                    TransferFlags::POST_PENDING_TRANSFER | TransferFlags::VOID_PENDING_TRANSFER,
-                )
-            })
-            .map(|hold| hold.record);
-        (compare(event, &stored, hold.as_ref()), stored.timestamp)
+    /// Compares an event with the stored record of its id. If both name the same hold, that is the
+    /// one that the record settled.
+    fn compare_with(&self, at: usize, stored: &Transfer) -> (Status, u64) {
+        let event = &self.input.events[at];
+        let hold = self.hold_of(at).map(|hold| hold.record);
+        (compare(event, stored, hold.as_ref()), stored.timestamp)
     }
 
     /// The record that an event of this batch created, as stored.
@@ -296,14 +291,10 @@ impl Request<'_, '_> {
             return amended[found].record;
         }
         let mut record = self.input.events[event as usize];
-        if !self.imported_event(&record) {
+        if !record.has(TransferFlags::IMPORTED) {
             record.timestamp = self.input.clock.slot(event as usize);
         }
         record
-    }
-
-    const fn imported_event(&self, event: &Transfer) -> bool {
-        event.has(TransferFlags::IMPORTED)
     }
 
     fn check_arrival(&self, event: &Transfer) -> Result<(), Status> {

@@ -1,0 +1,218 @@
+//! One partition: the accounts, transfer ids and holds that hash to it.
+//!
+//! Owned by one thread. It answers what a batch needs to be decided (`load`) and takes over what
+//! was decided (`apply`); in between it changes nothing but the marks of loaded rows. A batch is
+//! loaded after the batch before was applied, on every owner.
+
+use super::batch_ids::BatchIds;
+use super::hash::IdHasher;
+use super::holds::Holds;
+use super::index::IdIndex;
+use super::known::Known;
+use super::table::AccountTable;
+use super::work::{HoldAnswer, IdAnswer, NO_ROW, Work};
+use crate::ledger::{Account, Timestamp, Transfer, digest};
+
+/// How many look-ups are on their way to memory at the same time.
+const LANES: usize = 32;
+
+/// A partition of the state.
+#[derive(Debug)]
+pub struct Partition {
+    accounts: AccountTable,
+    transfers: IdIndex,
+    transfers_digest: u64,
+    holds: Holds,
+    batch_ids: BatchIds,
+}
+
+impl Partition {
+    /// An empty partition.
+    #[must_use]
+    pub fn new(hasher: IdHasher) -> Self {
+        Self {
+            accounts: AccountTable::new(hasher),
+            transfers: IdIndex::new(hasher),
+            transfers_digest: 0,
+            holds: Holds::default(),
+            batch_ids: BatchIds::default(),
+        }
+    }
+
+    /// How many accounts it has.
+    #[must_use]
+    pub fn accounts(&self) -> usize {
+        self.accounts.len()
+    }
+
+    /// How many transfer ids it knows.
+    #[must_use]
+    pub fn transfer_ids(&self) -> usize {
+        self.transfers.len()
+    }
+
+    /// The digest of its whole state.
+    #[must_use]
+    pub const fn digest(&self) -> u64 {
+        self.accounts.digest().wrapping_add(self.transfers_digest)
+    }
+
+    /// Answers all questions of the work that are still open.
+    pub fn load(&mut self, work: &mut Work) {
+        if work.accounts_answered == 0 {
+            work.digest = self.digest();
+            work.next_expiry = self.holds.next_expiry();
+            self.batch_ids.start(work.ids.len() + work.holds.len());
+            self.load_ids(work);
+            self.load_holds(work);
+        }
+        self.load_accounts(work);
+    }
+
+    fn load_ids(&mut self, work: &mut Work) {
+        for probes in work.ids.chunks(LANES) {
+            for probe in probes {
+                self.transfers.prefetch_tags(probe.hash);
+            }
+            for probe in probes {
+                let known = self.transfers.get(probe.hash, probe.id);
+                let first = self.batch_ids.note_event(probe.hash, probe.id, probe.tag);
+                work.id_answers.push(IdAnswer { known, first });
+            }
+        }
+    }
+
+    fn load_holds(&mut self, work: &mut Work) {
+        for probe in &work.holds {
+            let next = u32::try_from(work.hold_answers.len()).unwrap_or(u32::MAX);
+            let (place, in_batch) = self.batch_ids.note_hold(probe.hash, probe.id, next);
+            work.hold_places.push(place);
+            if place == next {
+                let known = self.transfers.get(probe.hash, probe.id);
+                let record = self.holds.get(probe.id).copied();
+                work.hold_answers.push(HoldAnswer { known, in_batch, record });
+            }
+        }
+    }
+
+    fn load_accounts(&mut self, work: &mut Work) {
+        let Work { accounts, rows, slots, account_places, .. } = work;
+        let mut found = [None; LANES];
+        for probes in accounts[work.accounts_answered..].chunks(LANES) {
+            for probe in probes {
+                self.accounts.prefetch_tags(probe.hash);
+            }
+            for probe in probes {
+                self.accounts.prefetch_entry(probe.hash);
+            }
+            for (probe, slot) in probes.iter().zip(&mut found) {
+                *slot = self.accounts.find(probe.hash, probe.id);
+                if let Some(slot) = *slot {
+                    self.accounts.prefetch_row(slot);
+                }
+            }
+            for &slot in &found[..probes.len()] {
+                account_places.push(slot.map_or(NO_ROW, |slot| {
+                    self.accounts.load(slot, rows, slots)
+                }));
+            }
+        }
+        work.accounts_answered = accounts.len();
+    }
+
+    /// Takes over what was decided.
+    pub fn apply(&mut self, work: &mut Work) {
+        for (&slot, row) in work.slots.iter().zip(&work.rows) {
+            self.accounts.store(slot, row);
+        }
+        for (account, hash) in &work.created_accounts {
+            self.accounts.insert(*hash, account);
+        }
+        for sets in work.sets.chunks(LANES) {
+            for &(_, hash, _) in sets {
+                self.transfers.prefetch_entry(hash);
+            }
+            for &(id, hash, value) in sets {
+                self.set_transfer(id, hash, value);
+            }
+        }
+        for hold in &work.opened {
+            self.holds.open(*hold);
+        }
+        for &(id, hash, state) in &work.closed {
+            self.holds.close(id);
+            if let Some(Known::Created { position, .. }) =
+                self.transfers.get(hash, id).map(Known::unpack)
+            {
+                self.set_transfer(id, hash, Known::Created { position, hold: state }.pack());
+            }
+        }
+    }
+
+    fn set_transfer(&mut self, id: u128, hash: u64, value: u64) {
+        let part = |value| digest::transfer_id(id, Known::digest_part(value));
+        if let Some(before) = self.transfers.get(hash, id) {
+            self.transfers_digest = self.transfers_digest.wrapping_sub(part(before));
+        }
+        self.transfers_digest = self.transfers_digest.wrapping_add(part(value));
+        self.transfers.set(hash, id, value);
+    }
+
+    /// The whole account.
+    #[must_use]
+    pub fn account(&self, hash: u64, id: u128) -> Option<Account> {
+        self.accounts.find(hash, id).map(|slot| self.accounts.account(slot))
+    }
+
+    /// The account with the position of its newest transfer record.
+    #[must_use]
+    pub fn account_chain(&self, hash: u64, id: u128) -> Option<(Account, u64)> {
+        self.accounts
+            .find(hash, id)
+            .map(|slot| (self.accounts.account(slot), self.accounts.last_position(slot)))
+    }
+
+    /// What is known of a transfer id.
+    #[must_use]
+    pub fn transfer(&self, hash: u64, id: u128) -> Option<Known> {
+        self.transfers.get(hash, id).map(Known::unpack)
+    }
+
+    /// Whether an account was created at exactly that timestamp.
+    #[must_use]
+    pub fn has_account_at(&self, timestamp: u64) -> bool {
+        let slot = self.accounts.first_since(timestamp);
+        (slot as usize) < self.accounts.len() && self.accounts.timestamp(slot) == timestamp
+    }
+
+    /// The accounts created from `min` to `max`, in the order of creation or reversed, for which
+    /// `wanted` holds; at most `limit`.
+    pub fn accounts_between(
+        &self,
+        (min, max): (Timestamp, Timestamp),
+        reversed: bool,
+        limit: usize,
+        wanted: impl Fn(&Account) -> bool,
+    ) -> Vec<Account> {
+        let from = self.accounts.first_since(min.0);
+        let to = self.accounts.first_since(max.0 + 1);
+        let accounts = |slot| self.accounts.account(slot);
+        if reversed {
+            (from..to).rev().map(accounts).filter(wanted).take(limit).collect()
+        } else {
+            (from..to).map(accounts).filter(wanted).take(limit).collect()
+        }
+    }
+
+    /// When the next hold of the partition ends.
+    #[must_use]
+    pub fn next_expiry(&self) -> Option<Timestamp> {
+        self.holds.next_expiry()
+    }
+
+    /// The holds of the partition that have ended by `now`, first ones first, at most `limit`.
+    #[must_use]
+    pub fn expired(&self, now: Timestamp, limit: usize) -> Vec<Transfer> {
+        self.holds.expired(now, limit)
+    }
+}
