@@ -59,10 +59,7 @@ impl<O: Owners, R: Records> Engine<O, R> {
         let members = group
             .members
             .iter()
-            .map(|member| Member {
-                source: Some(member.source),
-                events: member.request.events(),
-            })
+            .map(|member| Member { source: Some(member.source), events: member.request.events() })
             .collect();
         let mut transfers = Vec::new();
         let mut accounts = Vec::new();

@@ -103,6 +103,7 @@ pub struct Engine<O, R> {
     /// By owner, while an activity is under way.
     pub(super) works: Vec<Option<Box<Work>>>,
     pub(super) answers: Vec<(usize, Answer)>,
+    #[expect(clippy::vec_box, reason = "the boxes travel to the owners and back as they are")]
     spare: Vec<Box<Work>>,
     pub(super) stage: TransferStage,
     pub(super) account_decider: AccountDecider,

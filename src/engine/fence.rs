@@ -73,9 +73,9 @@ impl<O: Owners, R: Records> Engine<O, R> {
             let events = u32::try_from(member.events).unwrap_or(u32::MAX);
             self.builder().push_request(events);
         }
-        let outcomes = results.iter().map(|result| {
-            u128::from(result.timestamp) << 64 | u128::from(result.outcome)
-        });
+        let outcomes = results
+            .iter()
+            .map(|result| u128::from(result.timestamp) << 64 | u128::from(result.outcome));
         let outcome_digest = digest::ids(&outcomes.collect::<Vec<_>>());
         self.finish_frame(batch.base, outcome_digest, state_digest)
     }

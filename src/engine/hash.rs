@@ -29,7 +29,7 @@ impl IdHasher {
 /// Which of the partitions owns the ids with that hash.
 #[must_use]
 #[inline]
-pub const fn owner(hash: u64, partitions: usize) -> usize {
+pub(super) const fn owner(hash: u64, partitions: usize) -> usize {
     (((hash >> 32) * partitions as u64) >> 32) as usize
 }
 

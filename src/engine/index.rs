@@ -5,7 +5,7 @@
 //! there, the usual case for a new transfer, costs one cache line.
 
 use super::hash::IdHasher;
-use crate::io::prefetch::prefetch_read;
+use crate::io::prefetch_read;
 
 const SHARD_BITS: u32 = 10;
 const SHARDS: usize = 1 << SHARD_BITS;
@@ -212,6 +212,9 @@ mod tests {
         index.set(42, 1, 10);
         index.set(42, 2, 20);
         index.set(42, 1, 11);
-        assert_eq!((index.get(42, 1), index.get(42, 2), index.get(42, 3)), (Some(11), Some(20), None));
+        assert_eq!(
+            (index.get(42, 1), index.get(42, 2), index.get(42, 3)),
+            (Some(11), Some(20), None)
+        );
     }
 }

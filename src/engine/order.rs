@@ -21,7 +21,7 @@ struct Line {
 
 /// The requests that wait for their turn.
 #[derive(Debug, Default)]
-pub struct Order {
+pub(super) struct Order {
     /// By core and by the connection's place there.
     lines: Vec<Vec<Line>>,
     /// Lines that have a write at their head, in the order of their turns.
@@ -35,7 +35,7 @@ pub struct Order {
 
 /// Requests of one kind that become one batch.
 #[derive(Debug, Default)]
-pub struct Group {
+pub(super) struct Group {
     /// Who asked for how many events.
     pub members: Vec<Submission>,
     /// Events of all of them.
@@ -44,7 +44,7 @@ pub struct Group {
 
 impl Order {
     /// Takes in a request.
-    pub fn push(&mut self, submission: Submission) {
+    pub(super) fn push(&mut self, submission: Submission) {
         let Source { core, slot, .. } = submission.source;
         let is_write = submission.request.is_write();
         let line = self.line(core, slot);
@@ -64,29 +64,29 @@ impl Order {
 
     /// Events of the writes that wait.
     #[must_use]
-    pub const fn waiting_events(&self) -> usize {
+    pub(super) const fn waiting_events(&self) -> usize {
         self.events
     }
 
     /// Requests that wait, reads among them.
     #[must_use]
-    pub fn waiting_requests(&self) -> usize {
+    pub(super) fn waiting_requests(&self) -> usize {
         self.requests + self.reads.len()
     }
 
     /// The reads whose turn it is: all earlier writes of their connections have been ordered.
-    pub fn take_reads(&mut self) -> Vec<Submission> {
+    pub(super) fn take_reads(&mut self) -> Vec<Submission> {
         std::mem::take(&mut self.reads)
     }
 
     /// Whether any read has its turn.
     #[must_use]
-    pub fn has_reads(&self) -> bool {
+    pub(super) fn has_reads(&self) -> bool {
         !self.reads.is_empty()
     }
 
     /// The next batch of writes.
-    pub fn take_writes(&mut self) -> Option<Group> {
+    pub(super) fn take_writes(&mut self) -> Option<Group> {
         let kind = self.head_kind()?;
         let mut group = Group::default();
         if self.large_next {
@@ -206,9 +206,8 @@ mod tests {
             order.push(submission(1, number, transfers(8_190)));
             order.push(submission(2, 10 + number, transfers(1)));
         }
-        let batches: Vec<_> = std::iter::from_fn(|| order.take_writes())
-            .map(|group| correlations(&group))
-            .collect();
+        let batches: Vec<_> =
+            std::iter::from_fn(|| order.take_writes()).map(|group| correlations(&group)).collect();
         assert_eq!(batches, [vec![10, 11, 12], vec![0], vec![1], vec![2]]);
 
         order.push(submission(1, 0, transfers(8_190)));

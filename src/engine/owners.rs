@@ -123,7 +123,7 @@ fn answer(partition: &Partition, read: Read) -> Answer {
 
 /// How many records a filter's limit allows in one reply.
 #[must_use]
-pub fn limit_of(limit: u32) -> usize {
+pub(super) fn limit_of(limit: u32) -> usize {
     (limit as usize).min(crate::limits::RECORDS_PER_REPLY_MAX)
 }
 

@@ -112,9 +112,8 @@ impl Partition {
                 }
             }
             for &slot in &found[..probes.len()] {
-                account_places.push(slot.map_or(NO_ROW, |slot| {
-                    self.accounts.load(slot, rows, slots)
-                }));
+                account_places
+                    .push(slot.map_or(NO_ROW, |slot| self.accounts.load(slot, rows, slots)));
             }
         }
         work.accounts_answered = accounts.len();

@@ -2,7 +2,7 @@
 
 use super::hash::IdHasher;
 use super::index::IdIndex;
-use crate::io::prefetch::prefetch_read;
+use crate::io::prefetch_read;
 use crate::ledger::decide::DenseRow;
 use crate::ledger::{Account, digest};
 
@@ -89,7 +89,12 @@ impl AccountTable {
     }
 
     /// Copies the row into the dense rows of the batch, unless it is there. Gives its place.
-    pub(super) fn load(&mut self, slot: u32, rows: &mut Vec<DenseRow>, slots: &mut Vec<u32>) -> u32 {
+    pub(super) fn load(
+        &mut self,
+        slot: u32,
+        rows: &mut Vec<DenseRow>,
+        slots: &mut Vec<u32>,
+    ) -> u32 {
         let row = self.row_mut(slot);
         if row.mark == 0 {
             rows.push(row.dense());
@@ -129,7 +134,7 @@ impl AccountTable {
 
     /// The whole account.
     pub(super) fn account(&self, slot: u32) -> Account {
-        let user_data = self.chunks[slot as usize / CHUNK_ROWS].user_data_128;
+        let user_data = &self.chunks[slot as usize / CHUNK_ROWS].user_data_128;
         self.row(slot).account(user_data[slot as usize % CHUNK_ROWS])
     }
 

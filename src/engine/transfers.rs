@@ -71,7 +71,9 @@ impl<O: Owners, R: Records> Engine<O, R> {
                 let (owner, probe) = self.probe(event.pending_id, tag);
                 self.work(owner).holds.push(probe);
             } else {
-                for (side, id) in [event.debit_account_id, event.credit_account_id].into_iter().enumerate() {
+                for (side, id) in
+                    [event.debit_account_id, event.credit_account_id].into_iter().enumerate()
+                {
                     let (owner, probe) = self.probe(id, tag << 1 | u32::from(side == 1));
                     self.work(owner).accounts.push(probe);
                 }
@@ -164,7 +166,9 @@ impl<O: Owners, R: Records> Engine<O, R> {
                 continue;
             }
             let tag = OF_HOLD | last_index(index + 1) << 1;
-            for (side, id) in [record.debit_account_id, record.credit_account_id].into_iter().enumerate() {
+            for (side, id) in
+                [record.debit_account_id, record.credit_account_id].into_iter().enumerate()
+            {
                 let (owner, probe) = self.probe(id, tag | u32::from(side == 1));
                 self.work(owner).accounts.push(probe);
             }

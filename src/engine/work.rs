@@ -35,7 +35,7 @@ pub struct HoldAnswer {
 }
 
 /// No such account, among the answers for accounts.
-pub const NO_ROW: u32 = u32::MAX;
+pub(super) const NO_ROW: u32 = u32::MAX;
 
 /// Questions to and answers from one owner about one batch, and then what it shall apply.
 #[derive(Debug, Default)]

@@ -264,9 +264,7 @@ impl Request<'_, '_> {
             IdState::Fresh => match self.decider.groups[operand.first as usize] {
                 Group::Untouched => None,
                 Group::Burned => Some((Status::IdAlreadyFailed, slot)),
-                Group::Created(creator) => {
-                    Some(self.compare_with(at, &self.batch_record(creator)))
-                }
+                Group::Created(creator) => Some(self.compare_with(at, &self.batch_record(creator))),
             },
         };
         match known {

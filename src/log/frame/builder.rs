@@ -12,6 +12,7 @@ use super::buffer::{FrameBuffer, FramePool};
 use super::entries::{Amendment, EpochStart, Genesis, HistoryRow, Links, Refusal, TransferEntry};
 use super::format::{FRAME_BYTES_MAX, FRAME_HEADER_BYTES, FrameCounts, FrameKind, entry_position};
 use super::header::{ChainValue, FrameHeader};
+use super::view::FrameView;
 
 /// What is known when a frame is begun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -272,6 +273,28 @@ impl Frame {
         let start = to_usize(self.header.counts.shape(self.header.kind).history);
         let bytes = to_usize(u64::from(self.header.counts.history)) * size_of::<HistoryRow>();
         bytemuck::cast_slice(&self.buffer.bytes()[start..start + bytes])
+    }
+
+    /// The events that are not `created`, by ascending index.
+    #[must_use]
+    pub fn refusals(&self) -> &[Refusal] {
+        let start = to_usize(self.header.counts.shape(self.header.kind).refusals);
+        let bytes = to_usize(u64::from(self.header.counts.refusals)) * size_of::<Refusal>();
+        bytemuck::cast_slice(&self.buffer.bytes()[start..start + bytes])
+    }
+
+    /// Whether the event of that index is not `created`.
+    #[must_use]
+    pub fn is_refused(&self, index: u16) -> bool {
+        self.refusals().binary_search_by_key(&u32::from(index), |refusal| refusal.index).is_ok()
+    }
+
+    /// Whether a frame of the log holds exactly these entries and sections.
+    #[must_use]
+    pub fn same_content(&self, other: &FrameView<'_>) -> bool {
+        let entries = to_usize(FRAME_HEADER_BYTES);
+        let body = self.body();
+        other.bytes().get(entries..body.len()) == Some(&body[entries..])
     }
 
     /// The transfer whose record stands at `position`, if it is one of this frame's.

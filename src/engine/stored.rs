@@ -1,0 +1,147 @@
+//! The log on the disk, as the engine and its queries read it.
+
+use std::ops::ControlFlow;
+
+use super::core::Records;
+use super::query::{LogReader, Scanned};
+use crate::io::Storage;
+use crate::ledger::{AccountBalance, Transfer};
+use crate::log::{
+    ClusterId, FrameBuf, FrameKind, FrameView, HistoryRow, Layout, Position, RecordError,
+    RecordReader, TransferEntry,
+};
+
+/// Reads old records and whole frames. One per thread.
+pub struct StoredLog<S: Storage> {
+    records: RecordReader<S>,
+    layout: Layout,
+    /// The frame that was read last, for the next record of the same one.
+    frame: FrameBuf,
+    frame_position: Position,
+    cluster: ClusterId,
+}
+
+impl<S: Storage> StoredLog<S> {
+    /// A reader of the log of that cluster.
+    #[must_use]
+    pub fn new(storage: S, layout: Layout, cluster: ClusterId) -> Self {
+        Self {
+            records: RecordReader::new(storage, layout, cluster),
+            layout,
+            frame: FrameBuf::new(),
+            frame_position: Position::NONE,
+            cluster,
+        }
+    }
+
+    fn view(&mut self, position: Position) -> Result<FrameView<'_>, RecordError> {
+        if self.frame_position == position {
+            return FrameView::parse(self.cluster, position, self.frame.bytes())
+                .map_err(|source| RecordError::Damaged { position, source });
+        }
+        self.frame_position = Position::NONE;
+        let view = self.records.read_frame(position, &mut self.frame)?;
+        self.frame_position = position;
+        Ok(view)
+    }
+
+    /// The frame after one that ends at `end`: right there, or at the start of the next segment.
+    fn next_frame(&mut self, end: Position) -> Position {
+        let at_hand = self.layout.place(end, crate::log::FRAME_ALIGNMENT);
+        match self.records.read_header(at_hand) {
+            Ok(_) => at_hand,
+            Err(_) => self.layout.start_of_frames(self.layout.segment_of(end) + 1),
+        }
+    }
+}
+
+impl<S: Storage> Records for StoredLog<S> {
+    fn transfer(&mut self, position: Position) -> Result<Transfer, RecordError> {
+        self.records.read_transfer(position).map(|stored| stored.entry.transfer)
+    }
+
+    fn created_at(&mut self, frame: Position, timestamp: u64) -> Result<bool, RecordError> {
+        let view = self.view(frame)?;
+        Ok(created(&view).iter().any(|transfer| transfer.timestamp == timestamp))
+    }
+}
+
+impl<S: Storage> LogReader for StoredLog<S> {
+    fn entry(&mut self, position: Position) -> Result<TransferEntry, RecordError> {
+        self.records.read_transfer(position).map(|stored| stored.entry)
+    }
+
+    fn balance(
+        &mut self,
+        position: Position,
+        credited: bool,
+    ) -> Result<Option<AccountBalance>, RecordError> {
+        let stored = self.records.read_transfer(position)?;
+        let index = u32::from(stored.entry.index());
+        let view = self.view(stored.frame)?;
+        Ok(balance_of(view.history(), index, credited))
+    }
+
+    fn scan(
+        &mut self,
+        first: Position,
+        end: Position,
+        visit: &mut dyn FnMut(Scanned<'_>) -> ControlFlow<()>,
+    ) -> Result<(), RecordError> {
+        let mut position = first;
+        while position < end {
+            let view = self.view(position)?;
+            let after = view.header().end();
+            if visit_frame(&view, visit).is_break() {
+                break;
+            }
+            if after >= end {
+                break;
+            }
+            position = self.next_frame(after);
+        }
+        Ok(())
+    }
+}
+
+/// Shows a frame to a scan.
+pub(crate) fn visit_frame(
+    view: &FrameView<'_>,
+    visit: &mut dyn FnMut(Scanned<'_>) -> ControlFlow<()>,
+) -> ControlFlow<()> {
+    match view.header().kind {
+        FrameKind::CreateTransfers => visit(Scanned::Created(&created(view))),
+        FrameKind::Expire => visit(Scanned::Released(view.ids())),
+        _ => ControlFlow::Continue(()),
+    }
+}
+
+/// The transfers that a frame created.
+pub(crate) fn created(view: &FrameView<'_>) -> Vec<Transfer> {
+    let mut refusals = view.refusals().iter().peekable();
+    (0_u32..)
+        .zip(view.transfers())
+        .filter(|(index, _)| refusals.next_if(|refusal| refusal.index == *index).is_none())
+        .map(|(_, entry)| entry.transfer)
+        .collect()
+}
+
+/// The balance of one side after the event of that index.
+pub(crate) fn balance_of(
+    history: &[HistoryRow],
+    index: u32,
+    credited: bool,
+) -> Option<AccountBalance> {
+    let from = history.partition_point(|row| row.index < index);
+    let row = history[from..]
+        .iter()
+        .take_while(|row| row.index == index)
+        .find(|row| (row.side == 1) == credited)?;
+    Some(AccountBalance {
+        debits_pending: row.debits_pending,
+        debits_posted: row.debits_posted,
+        credits_pending: row.credits_pending,
+        credits_posted: row.credits_posted,
+        ..AccountBalance::default()
+    })
+}
