@@ -1,4 +1,4 @@
-//! Which statuses a run has met, and how often.
+//! Which statuses and situations a run has met, and how often.
 
 use std::collections::BTreeMap;
 
@@ -9,6 +9,45 @@ use crate::ledger::{CreateAccountStatus, CreateResult, CreateTransferStatus};
 pub struct Coverage {
     accounts: BTreeMap<u32, u64>,
     transfers: BTreeMap<u32, u64>,
+    situations: BTreeMap<Situation, u64>,
+}
+
+/// Something worth meeting that no status shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Situation {
+    ChainCreatedWhole,
+    ChainResentWhole,
+    ImportedChainRolledBack,
+    IdBurnedInRolledBackChain,
+    AmountCutByBalancing,
+    HoldPostedInPart,
+    HoldSettledInItsOwnRequest,
+    HoldSettledByImport,
+    HoldWithTimeoutSettled,
+    HoldExpired,
+    HoldDueButNotReleased,
+    AccountReopenedByVoid,
+    AccountReopenedByExpiry,
+}
+
+impl Situation {
+    /// Every situation.
+    pub const ALL: [Self; 13] = [
+        Self::ChainCreatedWhole,
+        Self::ChainResentWhole,
+        Self::ImportedChainRolledBack,
+        Self::IdBurnedInRolledBackChain,
+        Self::AmountCutByBalancing,
+        Self::HoldPostedInPart,
+        Self::HoldSettledInItsOwnRequest,
+        Self::HoldSettledByImport,
+        Self::HoldWithTimeoutSettled,
+        Self::HoldExpired,
+        Self::HoldDueButNotReleased,
+        Self::AccountReopenedByVoid,
+        Self::AccountReopenedByExpiry,
+    ];
 }
 
 impl Coverage {
@@ -26,6 +65,17 @@ impl Coverage {
         }
     }
 
+    /// Counts a situation.
+    pub fn count(&mut self, situation: Situation) {
+        *self.situations.entry(situation).or_default() += 1;
+    }
+
+    /// How often a situation occurred.
+    #[must_use]
+    pub fn times(&self, situation: Situation) -> u64 {
+        self.situations.get(&situation).copied().unwrap_or(0)
+    }
+
     /// Adds another run to this one.
     pub fn add(&mut self, other: &Self) {
         for (status, count) in &other.accounts {
@@ -33,6 +83,9 @@ impl Coverage {
         }
         for (status, count) in &other.transfers {
             *self.transfers.entry(*status).or_default() += count;
+        }
+        for (situation, count) in &other.situations {
+            *self.situations.entry(*situation).or_default() += count;
         }
     }
 
@@ -83,6 +136,9 @@ impl std::fmt::Display for Coverage {
         for (code, count) in &self.transfers {
             let name = CreateTransferStatus::from_code(*code).map_or("?", |status| status.name());
             writeln!(f, "{count:>8}  transfer: {name}")?;
+        }
+        for (situation, count) in &self.situations {
+            writeln!(f, "{count:>8}  {situation:?}")?;
         }
         Ok(())
     }

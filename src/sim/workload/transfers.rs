@@ -8,7 +8,10 @@ const HALF: u128 = 1 << 127;
 
 impl Workload {
     pub(super) fn transfer_request(&mut self) -> Vec<Transfer> {
-        let imported = self.random.percent(self.options.percent_imported);
+        // While an account is younger than every transfer, an import can fall short of it.
+        let newest = self.memory.newest_transfer_timestamp();
+        let gap = self.memory.accounts.last().is_some_and(|young| young.timestamp > newest + 3);
+        let imported = self.random.percent(self.options.percent_imported * if gap { 3 } else { 1 });
         let count = 1 + self.random.skewed_index(self.options.events_per_request_max);
         let mut events = Vec::new();
         while events.len() < count {
@@ -185,9 +188,9 @@ impl Workload {
     /// A post or void of a hold, most often of one that is open.
     fn settling(&mut self) -> Transfer {
         let hold = match self.random.below(20) {
-            0..=1 => self.memory.sent_holds.any(&mut self.random),
-            2..=4 => self.memory.closing_holds.any(&mut self.random),
-            5 => self.memory.created.any(&mut self.random),
+            0..=3 => self.memory.sent_holds.any(&mut self.random),
+            4..=6 => self.memory.closing_holds.any(&mut self.random),
+            7 => self.memory.created.any(&mut self.random),
             _ => self.memory.holds.any(&mut self.random),
         };
         let Some(hold) = hold else { return self.plain() };
@@ -285,7 +288,7 @@ impl Workload {
     /// and to a moment before that account.
     fn import_between_new_accounts(&mut self, event: &mut Transfer, newest: u64) {
         let Some(young) = self.memory.accounts.last().copied() else { return };
-        if young.timestamp < newest + 3 || event.pending_id != 0 || !self.random.percent(15) {
+        if young.timestamp < newest + 3 || event.pending_id != 0 || !self.random.percent(25) {
             return;
         }
         let old = self.memory.accounts[0];
