@@ -39,7 +39,7 @@ pub trait Subject {
     /// The newest timestamp that was ordered.
     fn last_timestamp(&mut self) -> Timestamp;
 
-    /// When the next open hold is due.
+    /// When the next open hold is due, or some earlier moment.
     fn next_expiry(&mut self) -> Option<Timestamp>;
 
     /// The accounts of these ids.
