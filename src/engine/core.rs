@@ -81,6 +81,17 @@ pub struct EngineCounts {
     pub refused: u64,
 }
 
+/// What may be ordered now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Permit {
+    /// Only reads: the log has enough to do.
+    Reads,
+    /// Reads and writes, but holds that have ended stay as they are.
+    Writes,
+    /// Everything.
+    All,
+}
+
 /// What is being led through the owners.
 #[derive(Debug)]
 pub(super) enum Activity {
@@ -203,15 +214,14 @@ impl<O: Owners, R: Records> Engine<O, R> {
     }
 
     /// Goes on with what is under way and starts what is next. A frame that comes out belongs at
-    /// the end of the log. Call again until nothing comes out; writes wait while `may_write` is
-    /// false.
+    /// the end of the log. Call again until nothing comes out.
     ///
     /// # Errors
     /// When an old record can't be read: the state can't be known, so the process must stop.
     pub fn poll(
         &mut self,
         now: Timestamp,
-        may_write: bool,
+        permit: Permit,
     ) -> Result<Option<Arc<Frame>>, RecordError> {
         loop {
             self.receive();
@@ -220,7 +230,7 @@ impl<O: Owners, R: Records> Engine<O, R> {
             }
             let frame = match self.activity.take() {
                 Some(activity) => self.advance(activity)?,
-                None if self.begin(now, may_write) => None,
+                None if self.begin(now, permit) => None,
                 None => return Ok(None),
             };
             if let Some(frame) = frame {
@@ -307,16 +317,16 @@ impl<O: Owners, R: Records> Engine<O, R> {
         }
     }
 
-    fn begin(&mut self, now: Timestamp, may_write: bool) -> bool {
+    fn begin(&mut self, now: Timestamp, permit: Permit) -> bool {
         if self.order.has_reads() {
             self.begin_reads();
             return true;
         }
-        if !may_write {
+        if permit == Permit::Reads {
             return false;
         }
         let base = Timestamp(self.end.timestamp.0.max(now.0));
-        if self.next_expiry.is_some_and(|at| at <= base) {
+        if permit == Permit::All && self.next_expiry.is_some_and(|at| at <= base) {
             self.begin_expiry(base);
             return true;
         }

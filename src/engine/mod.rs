@@ -28,7 +28,7 @@ mod table;
 mod transfers;
 mod work;
 
-pub use core::{Engine, EngineCounts, EngineOptions, LogEnd, Records};
+pub use core::{Engine, EngineCounts, EngineOptions, LogEnd, Permit, Records};
 pub use hash::IdHasher;
 pub use index::IdIndex;
 pub use known::Known;
@@ -36,6 +36,6 @@ pub use owners::{Answer, Inline, Job, Owners, Read, perform};
 pub use partition::Partition;
 pub use query::{LogReader, LongRead, Scanned, run as run_query};
 pub use replay::ReplayError;
-pub use stored::StoredLog;
+pub use stored::{StoredLog, balance_of, created, visit_frame};
 pub use submission::{Release, Source, Submission};
 pub use work::{Probe, Work};

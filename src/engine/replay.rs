@@ -4,7 +4,7 @@
 //! with what the log says came of it, byte for byte.
 
 use super::batch::{AccountBatch, FenceBatch, Member, TransferBatch};
-use super::core::{Engine, Records};
+use super::core::{Engine, Permit, Records};
 use super::owners::Owners;
 use super::transfers::restore;
 use crate::ledger::{Account, AccountFlags, Timestamp, Transfer};
@@ -86,7 +86,7 @@ impl<O: Owners, R: Records> Engine<O, R> {
             }),
             FrameKind::Expire => self.begin_expiry(base),
         }
-        let decided = self.poll(Timestamp(0), false)?;
+        let decided = self.poll(Timestamp(0), Permit::Reads)?;
         let Some(decided) = decided else {
             return Err(ReplayError::Decision { op, position, what: "nothing rather" });
         };

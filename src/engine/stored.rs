@@ -105,7 +105,7 @@ impl<S: Storage> LogReader for StoredLog<S> {
 }
 
 /// Shows a frame to a scan.
-pub(crate) fn visit_frame(
+pub fn visit_frame(
     view: &FrameView<'_>,
     visit: &mut dyn FnMut(Scanned<'_>) -> ControlFlow<()>,
 ) -> ControlFlow<()> {
@@ -117,7 +117,7 @@ pub(crate) fn visit_frame(
 }
 
 /// The transfers that a frame created.
-pub(crate) fn created(view: &FrameView<'_>) -> Vec<Transfer> {
+pub fn created(view: &FrameView<'_>) -> Vec<Transfer> {
     let mut refusals = view.refusals().iter().peekable();
     (0_u32..)
         .zip(view.transfers())
@@ -127,11 +127,7 @@ pub(crate) fn created(view: &FrameView<'_>) -> Vec<Transfer> {
 }
 
 /// The balance of one side after the event of that index.
-pub(crate) fn balance_of(
-    history: &[HistoryRow],
-    index: u32,
-    credited: bool,
-) -> Option<AccountBalance> {
+pub fn balance_of(history: &[HistoryRow], index: u32, credited: bool) -> Option<AccountBalance> {
     let from = history.partition_point(|row| row.index < index);
     let row = history[from..]
         .iter()

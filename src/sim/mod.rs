@@ -3,9 +3,11 @@
 //! - `random`: the only source of chance.
 //! - `workload`: requests that are likely to be interesting.
 //! - `compare`: the same requests to a subject and to the reference model, answer by answer.
+//! - `harness`: the engine on one thread with its log in memory.
 //! - `coverage`: which statuses were met.
 
 pub mod compare;
 pub mod coverage;
+pub mod harness;
 pub mod random;
 pub mod workload;

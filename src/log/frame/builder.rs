@@ -267,6 +267,15 @@ impl Frame {
         self.entries(FrameKind::CreateTransfers)
     }
 
+    /// The ids of a `fence` or `expire` frame.
+    #[must_use]
+    pub fn ids(&self) -> &[u128] {
+        match self.header.kind {
+            kind @ (FrameKind::Fence | FrameKind::Expire) => self.entries(kind),
+            _ => &[],
+        }
+    }
+
     /// The rows of history.
     #[must_use]
     pub fn history(&self) -> &[HistoryRow] {

@@ -1,0 +1,356 @@
+//! The engine on one thread with its log in memory: what tests and the simulator drive directly.
+//!
+//! It commits every frame at once. It keeps the sealed frames, so that the same log can be decided
+//! again with another number of partitions.
+
+use std::cell::RefCell;
+use std::ops::ControlFlow;
+use std::rc::Rc;
+
+use super::compare::Subject;
+use crate::engine::{
+    Engine, EngineOptions, IdHasher, Inline, LogEnd, LogReader, Partition, Permit, Records,
+    Release, ReplayError, Scanned, Source, Submission, balance_of, created, run_query, visit_frame,
+};
+use crate::io::to_usize;
+use crate::ledger::{
+    Account, AccountBalance, AccountFilter, CreateResult, FilterError, Op, QueryAccountsFilter,
+    QueryTransfersFilter, ResolveFlags, ResolveResult, Timestamp, Transfer,
+};
+use crate::log::{
+    ChainValue, ClusterId, Epoch, Frame, FrameBuf, FrameView, Layout, Position, RecordError,
+    Sealer, TransferEntry,
+};
+use crate::wire::{Reply, Request};
+
+const CLUSTER: ClusterId = ClusterId(7);
+
+/// The frames of a log, sealed as a writer would.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryLog {
+    frames: Rc<RefCell<Vec<(Position, FrameBuf)>>>,
+}
+
+impl MemoryLog {
+    /// How many frames there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.frames.borrow().len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn push(&self, sealer: &mut Sealer, frame: &Frame) {
+        let mut sealed = FrameBuf::new();
+        sealed.resize(to_usize(frame.header().frame_bytes));
+        sealer.seal_into(frame, frame.position(), sealed.bytes_mut());
+        self.frames.borrow_mut().push((frame.position(), sealed));
+    }
+
+    fn with<T>(
+        &self,
+        position: Position,
+        read: impl FnOnce(&FrameView<'_>) -> Option<T>,
+    ) -> Result<T, RecordError> {
+        let frames = self.frames.borrow();
+        let after = frames.partition_point(|(start, _)| *start <= position);
+        let found = after.checked_sub(1).and_then(|at| {
+            let (start, bytes) = &frames[at];
+            let view = FrameView::parse(CLUSTER, *start, bytes.bytes()).ok()?;
+            read(&view)
+        });
+        found.ok_or(RecordError::NoRecord(position))
+    }
+}
+
+fn entry_of(view: &FrameView<'_>, position: Position) -> Option<TransferEntry> {
+    let header = view.header();
+    let entries = view.transfers().iter();
+    entries.copied().find(|entry| {
+        crate::log::entry_position(header.position, header.kind, entry.index()) == position
+    })
+}
+
+impl Records for MemoryLog {
+    fn transfer(&mut self, position: Position) -> Result<Transfer, RecordError> {
+        self.entry(position).map(|entry| entry.transfer)
+    }
+
+    fn created_at(&mut self, frame: Position, timestamp: u64) -> Result<bool, RecordError> {
+        self.with(frame, |view| {
+            Some(created(view).iter().any(|transfer| transfer.timestamp == timestamp))
+        })
+    }
+}
+
+impl LogReader for MemoryLog {
+    fn entry(&mut self, position: Position) -> Result<TransferEntry, RecordError> {
+        self.with(position, |view| entry_of(view, position))
+    }
+
+    fn balance(
+        &mut self,
+        position: Position,
+        credited: bool,
+    ) -> Result<Option<AccountBalance>, RecordError> {
+        self.with(position, |view| {
+            let index = u32::from(entry_of(view, position)?.index());
+            Some(balance_of(view.history(), index, credited))
+        })
+    }
+
+    fn scan(
+        &mut self,
+        first: Position,
+        end: Position,
+        visit: &mut dyn FnMut(Scanned<'_>) -> ControlFlow<()>,
+    ) -> Result<(), RecordError> {
+        for (position, bytes) in self.frames.borrow().iter() {
+            if *position < first || *position >= end {
+                continue;
+            }
+            let view = FrameView::parse(CLUSTER, *position, bytes.bytes())
+                .map_err(|source| RecordError::Damaged { position: *position, source })?;
+            if visit_frame(&view, visit).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// An engine with its partitions in line and its log in memory.
+pub struct Harness {
+    engine: Engine<Inline, MemoryLog>,
+    log: MemoryLog,
+    sealer: Sealer,
+    correlation: u64,
+}
+
+impl Harness {
+    /// An empty ledger with that many partitions, which keeps few records in memory so that old
+    /// ones are read back from the log.
+    #[must_use]
+    pub fn new(partitions: usize) -> Self {
+        let log = MemoryLog::default();
+        Self {
+            engine: engine_over(partitions, log.clone()),
+            log,
+            sealer: Sealer::new(CLUSTER, ChainValue::START),
+            correlation: 0,
+        }
+    }
+
+    /// The log so far.
+    #[must_use]
+    pub const fn log(&self) -> &MemoryLog {
+        &self.log
+    }
+
+    /// The digest of the whole state, whatever the number of partitions.
+    #[must_use]
+    pub fn digest(&self) -> u64 {
+        let partitions = self.engine.owners().partitions().iter();
+        partitions.fold(0, |sum: u64, partition| sum.wrapping_add(partition.digest()))
+    }
+
+    /// Decides a log again from its start.
+    ///
+    /// # Errors
+    /// The first frame that is decided otherwise than the log records.
+    pub fn replay(log: &MemoryLog, partitions: usize) -> Result<Self, ReplayError> {
+        let mut harness = Self::new(partitions);
+        for (position, bytes) in log.frames.borrow().iter() {
+            let view = FrameView::parse(CLUSTER, *position, bytes.bytes()).map_err(|source| {
+                ReplayError::Record(RecordError::Damaged { position: *position, source })
+            })?;
+            harness.engine.replay(&view)?;
+            let mut copy = FrameBuf::new();
+            copy.resize(bytes.bytes().len());
+            copy.bytes_mut().copy_from_slice(bytes.bytes());
+            harness.log.frames.borrow_mut().push((*position, copy));
+        }
+        Ok(harness)
+    }
+
+    /// Orders the requests together and gives their answers.
+    pub fn ask(&mut self, requests: Vec<Request>, clock: Timestamp, permit: Permit) -> Vec<Reply> {
+        let count = requests.len();
+        for request in requests {
+            self.correlation += 1;
+            let slot = u32::try_from(self.correlation % 3).unwrap_or(0);
+            let source = Source { core: 0, slot, generation: 0, correlation: self.correlation };
+            self.engine.submit(Submission { source, request });
+        }
+        self.turn(clock, permit);
+        let first = self.correlation + 1 - count as u64;
+        let mut replies: Vec<Option<Reply>> = (0..count).map(|_| None).collect();
+        while let Some(release) = self.engine.poll_release() {
+            let (to, reply) = match release {
+                Release::Reply { to, reply, .. } => (to, reply),
+                Release::Query { to, read, .. } => {
+                    let reply = run_query(&read, &mut self.log.clone());
+                    (to, reply.expect("the log in memory can be read"))
+                }
+            };
+            replies[to_usize(to.correlation - first)] = Some(reply);
+        }
+        replies.into_iter().map(|reply| reply.expect("every request is answered")).collect()
+    }
+
+    /// Lets the engine do all that it can, and commits it. Gives the frames.
+    fn turn(&mut self, clock: Timestamp, permit: Permit) -> Vec<std::sync::Arc<Frame>> {
+        let mut frames = Vec::new();
+        while let Some(frame) =
+            self.engine.poll(clock, permit).expect("the log in memory can be read")
+        {
+            self.log.push(&mut self.sealer, &frame);
+            self.engine.handle_committed(frame.header().op);
+            frames.push(frame);
+        }
+        frames
+    }
+
+    fn ask_one(&mut self, request: Request) -> Reply {
+        let clock = self.engine.end().timestamp;
+        self.ask(vec![request], clock, Permit::Writes).remove(0)
+    }
+}
+
+fn engine_over(partitions: usize, log: MemoryLog) -> Engine<Inline, MemoryLog> {
+    let hash_key = 0x5eed;
+    let hasher = IdHasher::new(hash_key);
+    let owners = Inline::new((0..partitions).map(|_| Partition::new(hasher)).collect());
+    let layout = Layout::default();
+    let options =
+        EngineOptions { layout, hash_key, accounts_max: 1 << 20, recent_bytes_max: 64 << 10 };
+    let end =
+        LogEnd { position: layout.first(), op: Op(0), epoch: Epoch(1), timestamp: Timestamp(0) };
+    Engine::new(owners, log, options, end)
+}
+
+fn filter_error(reply: &Reply) -> FilterError {
+    const ALL: [FilterError; 10] = [
+        FilterError::NoSide,
+        FilterError::LimitIsZero,
+        FilterError::TimestampsReversed,
+        FilterError::TimestampOutOfRange,
+        FilterError::UnknownFlags,
+        FilterError::ReservedField,
+        FilterError::AccountIdInvalid,
+        FilterError::AccountNotFound,
+        FilterError::AccountWithoutHistory,
+        FilterError::PendingStatusUnknown,
+    ];
+    let Reply::Error(error) = reply else { panic!("expected an error, not {reply:?}") };
+    let code = |filter: FilterError| crate::wire::RequestError::from(filter).code();
+    let same = |filter: &&FilterError| code(**filter) == error.code();
+    *ALL.iter().find(same).unwrap_or_else(|| panic!("{error:?} is no filter error"))
+}
+
+macro_rules! records {
+    ($reply:expr, $kind:ident) => {
+        match $reply {
+            Reply::$kind(records) => Ok(records),
+            other => Err(filter_error(&other)),
+        }
+    };
+}
+
+impl Subject for Harness {
+    fn create_accounts(
+        &mut self,
+        requests: &[Vec<Account>],
+        clock: Timestamp,
+    ) -> Vec<Vec<CreateResult>> {
+        let requests = requests.iter().cloned().map(Request::CreateAccounts).collect();
+        create_results(self.ask(requests, clock, Permit::Writes))
+    }
+
+    fn create_transfers(
+        &mut self,
+        requests: &[Vec<Transfer>],
+        clock: Timestamp,
+    ) -> Vec<Vec<CreateResult>> {
+        let requests = requests.iter().cloned().map(Request::CreateTransfers).collect();
+        create_results(self.ask(requests, clock, Permit::Writes))
+    }
+
+    fn resolve_transfers(
+        &mut self,
+        ids: &[u128],
+        fence: bool,
+        clock: Timestamp,
+    ) -> Vec<ResolveResult> {
+        let flags = if fence { ResolveFlags::FENCE } else { 0 };
+        let request = Request::ResolveTransfers { ids: ids.to_vec(), flags };
+        match self.ask(vec![request], clock, Permit::Writes).remove(0) {
+            Reply::ResolveResults(results) => results,
+            other => panic!("expected resolve results, not {other:?}"),
+        }
+    }
+
+    fn expire(&mut self, clock: Timestamp) -> Vec<u128> {
+        let frames = self.turn(clock, Permit::All);
+        frames.iter().flat_map(|frame| frame.ids().to_vec()).collect()
+    }
+
+    fn last_timestamp(&mut self) -> Timestamp {
+        self.engine.end().timestamp
+    }
+
+    fn next_expiry(&mut self) -> Option<Timestamp> {
+        let partitions = self.engine.owners().partitions().iter();
+        partitions.filter_map(Partition::next_expiry).min()
+    }
+
+    fn lookup_accounts(&mut self, ids: &[u128]) -> Option<Vec<Account>> {
+        records!(self.ask_one(Request::LookupAccounts(ids.to_vec())), Accounts).ok()
+    }
+
+    fn lookup_transfers(&mut self, ids: &[u128]) -> Option<Vec<Transfer>> {
+        records!(self.ask_one(Request::LookupTransfers(ids.to_vec())), Transfers).ok()
+    }
+
+    fn get_account_transfers(
+        &mut self,
+        filter: &AccountFilter,
+    ) -> Option<Result<Vec<Transfer>, FilterError>> {
+        Some(records!(self.ask_one(Request::GetAccountTransfers(*filter)), Transfers))
+    }
+
+    fn get_account_balances(
+        &mut self,
+        filter: &AccountFilter,
+    ) -> Option<Result<Vec<AccountBalance>, FilterError>> {
+        Some(records!(self.ask_one(Request::GetAccountBalances(*filter)), Balances))
+    }
+
+    fn query_accounts(
+        &mut self,
+        filter: &QueryAccountsFilter,
+    ) -> Option<Result<Vec<Account>, FilterError>> {
+        Some(records!(self.ask_one(Request::QueryAccounts(*filter)), Accounts))
+    }
+
+    fn query_transfers(
+        &mut self,
+        filter: &QueryTransfersFilter,
+    ) -> Option<Result<Vec<Transfer>, FilterError>> {
+        Some(records!(self.ask_one(Request::QueryTransfers(*filter)), Transfers))
+    }
+}
+
+fn create_results(replies: Vec<Reply>) -> Vec<Vec<CreateResult>> {
+    replies
+        .into_iter()
+        .map(|reply| match reply {
+            Reply::CreateResults(results) => results,
+            other => panic!("expected create results, not {other:?}"),
+        })
+        .collect()
+}
