@@ -30,7 +30,7 @@ pub enum Outcome<T> {
     Definite(Answer<T>),
     /// Nothing happened and nothing will.
     Refused(Refusal),
-    /// It may have happened, or may happen yet. Settle it by resolving its ids, or
+    /// It may have happened, or may happen yet. Settle it with [`super::Client::settle`], or
     /// submit the same records again.
     Unknown(UnknownOutcome),
 }
@@ -68,6 +68,13 @@ pub enum CallError {
     /// It may have happened, or may happen yet. (A read has no effect: repeat it.)
     #[error("{0}")]
     Unknown(UnknownOutcome),
+}
+
+impl CallError {
+    /// The end of a call that found the client closed.
+    pub(super) const fn closed() -> Self {
+        Self::Refused(Refusal::NotSent(NotSentReason::NoServer(ConnectError::Closed)))
+    }
 }
 
 /// Why it is certain that nothing happened.

@@ -164,6 +164,12 @@ impl Session {
         self.actions.pop_front()
     }
 
+    /// Whether there is something for the driver to do.
+    #[must_use]
+    pub fn has_action(&self) -> bool {
+        !self.actions.is_empty()
+    }
+
     /// The next call that is done.
     pub fn poll_completion(&mut self) -> Option<(u64, Completion)> {
         self.completions.pop_front()
