@@ -6,6 +6,9 @@
 //! doesn't know. `docs/log-format.md` describes every byte.
 
 mod frame;
+mod group;
+mod lock;
+mod meta;
 mod position;
 mod records;
 mod segment;
@@ -16,6 +19,9 @@ pub use frame::{
     FrameError, FrameHeader, FrameKind, FramePool, FrameStart, FrameView, Genesis, HistoryRow,
     HistorySide, Links, Refusal, Sealer, TransferEntry, entry_position,
 };
+pub use group::{Durable, GroupCommit, GroupConfig, GroupError, IN_FLIGHT_BYTES_MAX, WriteRequest};
+pub use lock::{DirectoryLock, LockError};
+pub use meta::{ClusterConfig, CommitHint, Meta, MetaError, MetaFile};
 pub use position::{Epoch, Layout, Position, SEGMENT_BYTES_DEFAULT, SEGMENT_HEADER_BYTES};
 pub use records::{RecordError, RecordReader, StoredTransfer};
 pub use segment::{SegmentError, SegmentHeader, segment_name};
