@@ -255,6 +255,14 @@ impl<F: StorageFile> MetaFile<F> {
         if hint <= self.last.hint {
             return Ok(());
         }
+        self.replace(hint)
+    }
+
+    /// Writes a hint that may say less than the last one: after an operator accepted a loss.
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    pub fn replace(&mut self, hint: CommitHint) -> Result<(), MetaError> {
         let meta = Meta { hint, sequence: self.last.sequence + 1, ..self.last };
         let offset = if meta.sequence.is_multiple_of(2) { SLOT_BYTES as u64 } else { 0 };
         self.file.write_at(offset, &meta.to_slot())?;

@@ -10,8 +10,12 @@ mod group;
 mod lock;
 mod meta;
 mod position;
+mod prepare;
+mod reader;
 mod records;
+mod recovery;
 mod segment;
+mod stepped;
 
 pub use frame::{
     Amendment, ChainValue, ClusterId, EpochReason, EpochStart, FORMAT_VERSION, FRAME_ALIGNMENT,
@@ -23,5 +27,11 @@ pub use group::{Durable, GroupCommit, GroupConfig, GroupError, IN_FLIGHT_BYTES_M
 pub use lock::{DirectoryLock, LockError};
 pub use meta::{ClusterConfig, CommitHint, Meta, MetaError, MetaFile};
 pub use position::{Epoch, Layout, Position, SEGMENT_BYTES_DEFAULT, SEGMENT_HEADER_BYTES};
+pub use prepare::{CreateError, Preparation, create_log, prepare_segment};
+pub use reader::{LogIdentity, LogReader, Progress, ReadError, Stop};
 pub use records::{RecordError, RecordReader, StoredTransfer};
+pub use recovery::{
+    Beyond, Cut, Examination, Findings, LogEnd, RecoveryError, RecoveryInput, Row, Shape, Verdict,
+};
 pub use segment::{SegmentError, SegmentHeader, segment_name};
+pub use stepped::SteppedWriter;

@@ -23,7 +23,6 @@ pub fn segment_name(segment: u64) -> String {
 }
 
 /// The number of the segment whose file, within the log's directory, has this name.
-#[cfg_attr(not(test), expect(dead_code, reason = "recovery lists segments with it"))]
 pub(crate) fn segment_of_name(name: &str) -> Option<u64> {
     let digits = name.strip_suffix(SEGMENT_SUFFIX)?;
     let all = digits.len() >= 12 && digits.bytes().all(|byte| byte.is_ascii_digit());

@@ -9,6 +9,7 @@ mod entries;
 mod format;
 mod header;
 mod seal;
+mod tear;
 mod view;
 
 #[cfg(test)]
@@ -26,5 +27,6 @@ pub use format::{
 };
 pub use header::{ChainValue, ClusterId, FrameHeader};
 pub use seal::Sealer;
+pub(super) use tear::is_torn;
 pub(super) use view::check_blocks;
 pub use view::{FrameError, FrameView};

@@ -97,6 +97,11 @@ impl<'a> FrameView<'a> {
         Ok(view)
     }
 
+    /// The view of a frame that [`Self::parse`] has just accepted, without checking again.
+    pub(in crate::log) fn rebuild(header: FrameHeader, chain: ChainValue, bytes: &'a [u8]) -> Self {
+        Self { header, shape: header.counts.shape(header.kind), bytes, chain }
+    }
+
     /// What the frame says about itself.
     #[must_use]
     pub const fn header(&self) -> &FrameHeader {
