@@ -9,6 +9,7 @@ mod bench;
 mod completions;
 mod config;
 mod config_show;
+mod dates;
 mod exit;
 mod import;
 mod init;

@@ -139,7 +139,7 @@ pub(crate) enum Negative {
 pub(crate) struct DateSource {
     /// The column.
     pub column: String,
-    /// See [`super::dates::DatePattern`].
+    /// See [`crate::cli::dates::DatePattern`].
     pub format: String,
 }
 

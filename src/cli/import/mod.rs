@@ -6,7 +6,6 @@
 //! others are imported all the same.
 
 mod amounts;
-mod dates;
 mod ids;
 mod mapping;
 mod plan;

@@ -1,9 +1,9 @@
 //! One line becomes one transfer and the two accounts it needs, or a reason why not.
 
-use super::dates::Moment;
 use super::ids::{IdKind, derive};
 use super::mapping::{DateForm, FamilyId, Negative, Timestamps};
 use super::rules::{Bound, BoundFamily, BoundSide, BoundSource, FixedAccount, Rules};
+use crate::cli::dates::Moment;
 use crate::ledger::{Account, AccountFlags, Transfer, TransferFlags};
 
 /// What a line asks for.

@@ -5,11 +5,11 @@
 use std::collections::BTreeMap;
 
 use super::amounts::AmountFormat;
-use super::dates::DatePattern;
 use super::mapping::{
     CodeSource, Condition, DateForm, Family, FamilyId, Lookup, Mapping, Negative, Rule, Side,
     Source, Timestamps,
 };
+use crate::cli::dates::DatePattern;
 use crate::ledger::AccountFlags;
 
 /// A mapping whose parts fit together.

@@ -1,25 +1,84 @@
-//! `partita shell`: talk to a running server.
+//! `partita shell`: statements in, tables or JSON out.
+//!
+//! text → `lexer` → `parser` (statements, with positions for errors) → `execute` → `table`/`json`.
+//! A script is parsed whole before its first statement runs, so a typing error in it does nothing.
 
-use std::io::Write;
+mod complete;
+mod execute;
+mod fields;
+mod help;
+mod interactive;
+mod lexer;
+mod parser;
+mod show;
+mod suggest;
+#[cfg(test)]
+mod tests;
+
+use std::io::{IsTerminal, Read, Write};
 
 use clap::Args;
 
-use crate::cli::args::ConnectFlags;
-use crate::cli::config::Settings;
-use crate::cli::exit::{Exit, Failure};
+use super::args::ConnectFlags;
+use super::config::Settings;
+use super::exit::{Exit, Failure};
+use super::remote;
 
 /// Arguments of `shell`.
 #[derive(Debug, Args)]
 pub(crate) struct ShellArgs {
+    /// Run these statements and end: `OPERATION FIELD=VALUE …, FIELD=VALUE …; …`. Without it,
+    /// statements come from the terminal or from stdin.
+    #[arg(short = 'c', long = "command", value_name = "STATEMENTS")]
+    pub command: Option<String>,
+    /// Print JSON, one object for each statement.
+    #[arg(long)]
+    pub json: bool,
     #[command(flatten)]
     pub connect: ConnectFlags,
 }
 
-/// Runs the command.
+/// Runs a script or talks to a person.
 pub(crate) fn run(
-    _args: &ShellArgs,
-    _settings: &Settings,
-    _out: &mut dyn Write,
+    args: &ShellArgs,
+    settings: &Settings,
+    out: &mut dyn Write,
 ) -> Result<Exit, Failure> {
-    Err(Failure::new(Exit::Unavailable, "shell: this build can't do that yet"))
+    let script = match &args.command {
+        Some(text) => Some(text.clone()),
+        None if std::io::stdin().is_terminal() => None,
+        None => {
+            let mut text = String::new();
+            std::io::stdin().read_to_string(&mut text).map_err(|error| {
+                Failure::usage(format!("can't read the statements from stdin: {error}"))
+            })?;
+            Some(text)
+        }
+    };
+    match script {
+        None => interactive::run(args.json, &mut || remote::connect(settings), out),
+        Some(text) => {
+            let statements = parser::parse(&text, &mut random_id()?)
+                .map_err(|error| Failure::usage(error.render(&text)))?;
+            execute::run_script(&statements, args.json, &mut || remote::connect(settings), out)
+        }
+    }
+}
+
+/// Makes ids for `id=auto`: milliseconds, then 80 random bits, so that they are ordered by time.
+fn random_id() -> Result<impl FnMut() -> u128, Failure> {
+    use crate::io::{Clock, SystemClock};
+    let unavailable =
+        |error| Failure::new(Exit::Failed, format!("can't read random numbers: {error}"));
+    let mut random = std::fs::File::open("/dev/urandom").map_err(unavailable)?;
+    let mut seed = [0; 32];
+    random.read_exact(&mut seed).map_err(unavailable)?;
+    let mut output = blake3::Hasher::new_keyed(&seed).finalize_xof();
+    let clock = SystemClock::new();
+    Ok(move || {
+        let mut bytes = [0; 16];
+        output.fill(&mut bytes);
+        let milliseconds = u128::from(clock.now().unix_ns / 1_000_000);
+        (milliseconds << 80) | (u128::from_le_bytes(bytes) >> 48)
+    })
 }

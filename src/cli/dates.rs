@@ -1,4 +1,4 @@
-//! Dates in foreign text, by a pattern, to nanoseconds. All times are UTC.
+//! Dates as text, by a pattern, to nanoseconds and back. All times are UTC.
 
 /// A date pattern, such as `%y%m%d` or `%Y-%m-%d %H:%M:%S`.
 ///
@@ -102,6 +102,47 @@ impl DatePattern {
         }
         Ok(moment)
     }
+}
+
+/// Nanoseconds since the Unix epoch as a time that [`parse_timestamp`] reads back.
+pub(crate) fn format_timestamp(nanoseconds: u64) -> String {
+    let (seconds, fraction) = (nanoseconds / 1_000_000_000, nanoseconds % 1_000_000_000);
+    let (mut days, second) = (seconds / 86_400, seconds % 86_400);
+    let mut year = 1970_i64;
+    while days >= days_of_year(year) {
+        days -= days_of_year(year);
+        year += 1;
+    }
+    let mut month = 1_i64;
+    while let Ok(length) = u64::try_from(days_of_month(year, month))
+        && days >= length
+    {
+        days -= length;
+        month += 1;
+    }
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    let day = days + 1;
+    format!("{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{fraction:09}Z")
+}
+
+/// Nanoseconds since the Unix epoch: as such, or as a day or a time of RFC 3339 in UTC.
+pub(crate) fn parse_timestamp(text: &str) -> Result<u64, String> {
+    if !text.contains('-') {
+        let digits = text.replace('_', "");
+        return digits.parse().map_err(|_| "must be nanoseconds or a time in UTC".to_owned());
+    }
+    let plain = text.strip_suffix('Z').unwrap_or(text);
+    let pattern = match (plain.contains('T'), plain.contains('.')) {
+        (false, _) => "%Y-%m-%d",
+        (true, false) => "%Y-%m-%dT%H:%M:%S",
+        (true, true) => "%Y-%m-%dT%H:%M:%S.%f",
+    };
+    let moment = DatePattern::new(pattern)?.parse(plain)?;
+    moment.nanoseconds().ok_or_else(|| "must lie in 1970 or later".to_owned())
+}
+
+const fn days_of_year(year: i64) -> u64 {
+    if is_leap(year) { 366 } else { 365 }
 }
 
 fn digits(rest: &mut &str, count: usize, what: &str) -> Result<i64, String> {
@@ -208,6 +249,24 @@ mod tests {
             }
         }
         assert_eq!(expected, 51_134);
+    }
+
+    #[test]
+    fn timestamps_round_trip() {
+        assert_eq!(format_timestamp(0), "1970-01-01T00:00:00.000000000Z");
+        let shown = format_timestamp(1_795_368_071_250_000_000);
+        assert_eq!(shown, "2026-11-22T17:21:11.250000000Z");
+        let mut nanoseconds = 1;
+        while nanoseconds < 1 << 62 {
+            assert_eq!(parse_timestamp(&format_timestamp(nanoseconds)), Ok(nanoseconds));
+            nanoseconds = nanoseconds * 3 + 86_399_999_999_999;
+        }
+        assert_eq!(parse_timestamp("1970-01-02"), Ok(86_400_000_000_000));
+        assert_eq!(parse_timestamp("1970-01-01T00:01:00"), Ok(60_000_000_000));
+        assert_eq!(parse_timestamp("12_000"), Ok(12_000));
+        for bad in ["", "yesterday", "1969-12-31", "1970-01-01T25:00:00", "-1"] {
+            assert!(parse_timestamp(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -1,0 +1,300 @@
+//! Tokens to statements. An error knows its place and shows it with carets.
+
+use std::ops::Range;
+
+use super::fields::{Fields, parse_number};
+use super::lexer::{Token, tokens};
+use super::suggest::nearest;
+use crate::ledger::{
+    Account, AccountFilter, AccountFilterFlags, QueryAccountsFilter, QueryTransfersFilter,
+    ResolveFlags, Transfer,
+};
+use crate::limits::EVENTS_PER_REQUEST_MAX;
+use crate::wire::Request;
+
+/// What was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Statement {
+    /// Something for the server.
+    Request(Request),
+    /// How to use the shell, or one operation.
+    Help(Option<String>),
+    /// Leave.
+    Exit,
+}
+
+/// The operations by name, with what they do.
+pub(crate) const OPERATIONS: [(&str, &str); 13] = [
+    ("create-accounts", "create accounts, one for each event"),
+    ("create-transfers", "create transfers, one for each event"),
+    ("lookup-accounts", "show accounts by id"),
+    ("lookup-transfers", "show transfers by id"),
+    ("get-account-transfers", "show the transfers of an account"),
+    ("get-account-balances", "show the balances of an account over time"),
+    ("query-accounts", "show accounts by their fields"),
+    ("query-transfers", "show transfers by their fields"),
+    ("resolve-transfers", "tell what became of transfers"),
+    ("fence", "make sure that transfers which were never seen never happen"),
+    ("status", "show how the server is doing"),
+    ("help", "explain an operation"),
+    ("exit", "leave"),
+];
+
+/// Records that a read shows when the statement sets no limit.
+const LIMIT_DEFAULT: u32 = 100;
+
+/// What is wrong with a statement, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ParseError {
+    /// The bytes at fault.
+    pub place: Range<usize>,
+    /// What is wrong.
+    pub message: String,
+}
+
+impl ParseError {
+    /// The line at fault, carets below the place, and the message.
+    pub(crate) fn render(&self, text: &str) -> String {
+        let start = self.place.start.min(text.len());
+        let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
+        let line_end = text[start..].find('\n').map_or(text.len(), |at| start + at);
+        let line = &text[line_start..line_end];
+        let indent = text[line_start..start].chars().count();
+        let marked = text.get(start..self.place.end.min(line_end)).unwrap_or("");
+        let carets = "^".repeat(marked.chars().count().max(1));
+        format!("{}\n  {line}\n  {:indent$}{carets}", self.message, "")
+    }
+}
+
+/// Reads statements. `new_id` makes ids for `id=auto` and `id=-`.
+///
+/// # Errors
+/// The first place that is wrong.
+pub(crate) fn parse(
+    text: &str,
+    new_id: &mut dyn FnMut() -> u128,
+) -> Result<Vec<Statement>, ParseError> {
+    let tokens = tokens(text);
+    let mut parser = Parser { tokens: &tokens, at: 0, end: text.trim_end().len(), new_id };
+    let mut statements = Vec::new();
+    while let Some((token, place)) = parser.next() {
+        match token {
+            Token::End => {}
+            Token::Word(word) => statements.push(parser.statement(word, place)?),
+            Token::Equals | Token::Comma => {
+                return Err(ParseError { place, message: "an operation belongs here".to_owned() });
+            }
+        }
+    }
+    Ok(statements)
+}
+
+struct Parser<'a> {
+    tokens: &'a [(Token<'a>, Range<usize>)],
+    at: usize,
+    end: usize,
+    new_id: &'a mut dyn FnMut() -> u128,
+}
+
+impl<'a> Parser<'a> {
+    fn peek(&self) -> Option<Token<'a>> {
+        self.tokens.get(self.at).map(|(token, _)| *token)
+    }
+
+    fn next(&mut self) -> Option<(Token<'a>, Range<usize>)> {
+        let found = self.tokens.get(self.at).cloned();
+        self.at += usize::from(found.is_some());
+        found
+    }
+
+    fn place(&self) -> Range<usize> {
+        self.tokens.get(self.at).map_or(self.end..self.end, |(_, place)| place.clone())
+    }
+
+    fn statement(&mut self, word: &str, place: Range<usize>) -> Result<Statement, ParseError> {
+        let operation = word.to_lowercase().replace('_', "-");
+        let request = match operation.as_str() {
+            "create-accounts" => Request::CreateAccounts(self.events(Account::default)?),
+            "create-transfers" => Request::CreateTransfers(self.events(Transfer::default)?),
+            "lookup-accounts" => Request::LookupAccounts(self.ids()?),
+            "lookup-transfers" => Request::LookupTransfers(self.ids()?),
+            "get-account-transfers" => Request::GetAccountTransfers(self.filter(account_filter)?),
+            "get-account-balances" => Request::GetAccountBalances(self.filter(account_filter)?),
+            "query-accounts" => Request::QueryAccounts(self.filter(|| QueryAccountsFilter {
+                limit: LIMIT_DEFAULT,
+                ..QueryAccountsFilter::default()
+            })?),
+            "query-transfers" => Request::QueryTransfers(self.filter(|| QueryTransfersFilter {
+                limit: LIMIT_DEFAULT,
+                ..QueryTransfersFilter::default()
+            })?),
+            "resolve-transfers" => Request::ResolveTransfers { ids: self.ids()?, flags: 0 },
+            "fence" => Request::ResolveTransfers { ids: self.ids()?, flags: ResolveFlags::FENCE },
+            "status" => self.nothing_more(Request::Status)?,
+            "exit" | "quit" => return self.nothing_more(Statement::Exit),
+            "help" => return self.help(),
+            _ => return Err(unknown_operation(&operation, place)),
+        };
+        Ok(Statement::Request(request))
+    }
+
+    fn help(&mut self) -> Result<Statement, ParseError> {
+        let Some(Token::Word(word)) = self.peek() else {
+            return self.nothing_more(Statement::Help(None));
+        };
+        let place = self.place();
+        self.at += 1;
+        let operation = word.to_lowercase().replace('_', "-");
+        if OPERATIONS.iter().all(|(name, _)| *name != operation) {
+            return Err(unknown_operation(&operation, place));
+        }
+        self.nothing_more(Statement::Help(Some(operation)))
+    }
+
+    fn nothing_more<T>(&mut self, value: T) -> Result<T, ParseError> {
+        match self.peek() {
+            None | Some(Token::End) => Ok(value),
+            Some(_) => {
+                let message =
+                    "nothing more belongs here; statements end with ; or a line".to_owned();
+                Err(ParseError { place: self.place(), message })
+            }
+        }
+    }
+
+    /// Events separated by commas, at least one.
+    fn events<T: Fields>(&mut self, new: impl Fn() -> T) -> Result<Vec<T>, ParseError> {
+        let mut events = Vec::new();
+        loop {
+            let start = self.place();
+            let mut event = new();
+            if self.fields(&mut event)? == 0 {
+                let fields = T::NAMES.join(", ");
+                let message = format!("a field belongs here, such as id=1 (fields: {fields})");
+                return Err(ParseError { place: start, message });
+            }
+            self.check_room(events.len(), start)?;
+            events.push(event);
+            if self.peek() != Some(Token::Comma) {
+                return Ok(events);
+            }
+            self.at += 1;
+        }
+    }
+
+    fn filter<T: Fields>(&mut self, new: impl Fn() -> T) -> Result<T, ParseError> {
+        let mut filter = new();
+        self.fields(&mut filter)?;
+        self.nothing_more(filter)
+    }
+
+    /// Fields up to a comma or the end of the statement. Answers how many there were.
+    fn fields<T: Fields>(&mut self, record: &mut T) -> Result<usize, ParseError> {
+        let mut seen: Vec<&str> = Vec::new();
+        while let Some(Token::Word(name)) = self.peek() {
+            let place = self.place();
+            self.at += 1;
+            if seen.contains(&name) {
+                let message = format!("the field {name} is set twice; a comma starts a new event");
+                return Err(ParseError { place, message });
+            }
+            if self.peek() != Some(Token::Equals) {
+                let message = format!("= and a value belong after {name}");
+                return Err(ParseError { place, message });
+            }
+            self.at += 1;
+            let value_place = self.place();
+            let Some((Token::Word(value), _)) = self.next() else {
+                let message = format!("a value of {name} belongs here");
+                return Err(ParseError { place: value_place, message });
+            };
+            let made;
+            let value = if name == "id" && matches!(value, "auto" | "-") {
+                made = (self.new_id)().to_string();
+                &made
+            } else {
+                value
+            };
+            match record.set(name, value) {
+                Some(Ok(())) => seen.push(name),
+                Some(Err(why)) => {
+                    let message = format!("{name}: {why}");
+                    return Err(ParseError { place: value_place, message });
+                }
+                None => return Err(unknown_field(name, T::NAMES, place)),
+            }
+        }
+        if self.peek() == Some(Token::Equals) {
+            let message = "a field belongs before =".to_owned();
+            return Err(ParseError { place: self.place(), message });
+        }
+        Ok(seen.len())
+    }
+
+    /// Ids, bare or as `id=…`, with or without commas; at least one.
+    fn ids(&mut self) -> Result<Vec<u128>, ParseError> {
+        let mut ids = Vec::new();
+        loop {
+            match self.peek() {
+                Some(Token::Comma) if !ids.is_empty() => self.at += 1,
+                Some(Token::Word(word)) => {
+                    let mut place = self.place();
+                    let mut value = word;
+                    self.at += 1;
+                    if word == "id" && self.peek() == Some(Token::Equals) {
+                        self.at += 1;
+                        place = self.place();
+                        value = match self.next() {
+                            Some((Token::Word(value), _)) => value,
+                            _ => "",
+                        };
+                    }
+                    self.check_room(ids.len(), place.clone())?;
+                    let id = parse_number(value, u128::MAX)
+                        .map_err(|message| ParseError { place, message })?;
+                    ids.push(id);
+                }
+                None | Some(Token::End) if !ids.is_empty() => return Ok(ids),
+                _ => {
+                    let message = "an id belongs here".to_owned();
+                    return Err(ParseError { place: self.place(), message });
+                }
+            }
+        }
+    }
+
+    fn check_room(&self, count: usize, place: Range<usize>) -> Result<(), ParseError> {
+        if count < EVENTS_PER_REQUEST_MAX {
+            return Ok(());
+        }
+        let message = format!("a request has at most {EVENTS_PER_REQUEST_MAX} events");
+        Err(ParseError { place, message })
+    }
+}
+
+/// Both sides and a few records, unless the statement says otherwise.
+fn account_filter() -> AccountFilter {
+    AccountFilter {
+        flags: AccountFilterFlags::DEBITS | AccountFilterFlags::CREDITS,
+        limit: LIMIT_DEFAULT,
+        ..AccountFilter::default()
+    }
+}
+
+fn unknown_operation(operation: &str, place: Range<usize>) -> ParseError {
+    let near = nearest(operation, OPERATIONS.map(|(name, _)| name));
+    let hint = near.map_or_else(
+        || "; help shows them all".to_owned(),
+        |near| format!("; did you mean {near}?"),
+    );
+    ParseError { place, message: format!("unknown operation {operation}{hint}") }
+}
+
+fn unknown_field(name: &str, known: &[&'static str], place: Range<usize>) -> ParseError {
+    let near = nearest(name, known.iter().copied());
+    let hint = near.map_or_else(
+        || format!("; there are {}", known.join(", ")),
+        |near| format!("; did you mean {near}?"),
+    );
+    ParseError { place, message: format!("unknown field {name}{hint}") }
+}
