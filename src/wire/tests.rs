@@ -143,6 +143,21 @@ fn no_flipped_bit_of_a_frame_goes_unnoticed() {
 }
 
 #[test]
+fn no_flipped_bit_of_a_reply_goes_unnoticed() {
+    for reply in replies().into_iter().filter(|reply| reply.records_bytes() < 10_000) {
+        let mut out = Vec::new();
+        encode_reply(ReplyTo { correlation: 5, op: Op(6), epoch: 7 }, &reply, &mut out);
+        for bit in 0..out.len() * 8 {
+            out[bit / 8] ^= 1 << (bit % 8);
+            let (head, body) = out.split_first_chunk().unwrap();
+            let decoded = Header::parse(head).map(|header| Reply::decode(&header, body));
+            assert!(!matches!(decoded, Ok(Ok(_))), "bit {bit} of {reply:?}");
+            out[bit / 8] ^= 1 << (bit % 8);
+        }
+    }
+}
+
+#[test]
 fn no_truncated_frame_is_taken_for_a_message() {
     for request in requests().into_iter().filter(|request| request.events() < 100) {
         let mut out = Vec::new();
