@@ -128,3 +128,46 @@ fn a_reader_that_goes_away_ends_the_program_quietly() {
     assert_eq!(output.status.code(), Some(0));
     assert!(output.stderr.is_empty(), "{}", text(&output.stderr));
 }
+
+#[test]
+fn a_server_that_isn_t_there_is_status_5() {
+    let directory = tempfile::tempdir().unwrap();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    drop(listener);
+    for args in [&["status"][..], &["shell", "-c", "status"]] {
+        let line = [args, &["--connect", &address]].concat();
+        let output = partita(directory.path(), &line, &[]);
+        assert_eq!(output.status.code(), Some(5), "{args:?}");
+        assert!(output.stdout.is_empty());
+        assert!(text(&output.stderr).contains(&address), "{}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn a_script_with_a_typing_error_does_nothing_and_shows_the_place() {
+    let directory = tempfile::tempdir().unwrap();
+    let output = partita(directory.path(), &["shell", "-c", "status; create-acounts id=1"], &[]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(output.stdout.is_empty());
+    let said = text(&output.stderr);
+    assert!(said.contains("did you mean create-accounts?") && said.contains("^^^^"), "{said}");
+}
+
+#[test]
+fn a_dry_run_of_an_import_needs_no_server() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let line = [
+        "import",
+        "--dry-run",
+        "--json",
+        "--mapping",
+        "docs/examples/berka.toml",
+        "tests/data/berka/trans.asc.gz",
+    ];
+    let output = partita(root, &line, &[]);
+    assert_eq!(output.status.code(), Some(3), "the last line is cut off");
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["transfers"]["created"], 49_102);
+    assert_eq!(report["problems"][0]["line"], 49_104);
+}

@@ -7,6 +7,9 @@ use clap::Args;
 use super::args::ConnectFlags;
 use super::config::Settings;
 use super::exit::{Exit, Failure};
+use super::remote::{CallError, Remote, Server};
+use super::shell;
+use crate::wire::{Reply, Request};
 
 /// Arguments of `status`.
 #[derive(Debug, Args)]
@@ -18,11 +21,23 @@ pub(crate) struct StatusArgs {
     pub connect: ConnectFlags,
 }
 
-/// Runs the command.
+/// Asks and prints.
 pub(crate) fn run(
-    _args: &StatusArgs,
-    _settings: &Settings,
-    _out: &mut dyn Write,
+    args: &StatusArgs,
+    settings: &Settings,
+    out: &mut dyn Write,
 ) -> Result<Exit, Failure> {
-    Err(Failure::new(Exit::Unavailable, "status: this build can't do that yet"))
+    let (_, reply) = Server::connect(settings)?.call(&Request::Status)?;
+    let Reply::Status(report) = &reply else {
+        let kind = reply.kind();
+        return Err(CallError::Unavailable(format!("{kind:?} came where a status belongs")).into());
+    };
+    if args.json {
+        let text = serde_json::to_string_pretty(report)
+            .map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
+        writeln!(out, "{text}")?;
+    } else {
+        shell::write_reply(&Request::Status, &reply, out)?;
+    }
+    Ok(Exit::Ok)
 }

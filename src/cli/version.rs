@@ -17,10 +17,16 @@ pub(crate) struct VersionArgs {
 /// Prints the versions.
 pub(crate) fn run(args: &VersionArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
     let version = env!("CARGO_PKG_VERSION");
+    let (protocol, log_format) = (crate::wire::VERSION, crate::log::FORMAT_VERSION);
     if args.json {
-        writeln!(out, "{}", serde_json::json!({ "version": version }))?;
+        let value = serde_json::json!({
+            "version": version,
+            "protocol": protocol,
+            "log_format": log_format,
+        });
+        writeln!(out, "{value}")?;
     } else {
-        writeln!(out, "partita {version}")?;
+        writeln!(out, "partita {version} (protocol {protocol}, log format {log_format})")?;
     }
     Ok(Exit::Ok)
 }

@@ -25,7 +25,7 @@ use clap::Args;
 use crate::cli::args::ConnectFlags;
 use crate::cli::config::Settings;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::remote::{CallError, Target};
+use crate::cli::remote::{CallError, Server, Target};
 use crate::ledger::{Account, CreateAccountStatus, CreateResult, CreateTransferStatus, Transfer};
 use crate::limits::EVENTS_PER_REQUEST_MAX;
 
@@ -66,14 +66,14 @@ pub(crate) struct ImportArgs {
 /// Imports, and reports.
 pub(crate) fn run(
     args: &ImportArgs,
-    _settings: &Settings,
+    settings: &Settings,
     out: &mut dyn Write,
 ) -> Result<Exit, Failure> {
     let prepared = run::Prepared::new(args)?;
     if args.dry_run {
         return prepared.run(args, &mut DryRun::default(), out);
     }
-    Err(Failure::new(Exit::Unavailable, "import: this build has no client yet; see --dry-run"))
+    prepared.run(args, &mut Server::connect(settings)?, out)
 }
 
 /// A ledger that accepts everything and keeps nothing, to try a mapping out.

@@ -22,7 +22,8 @@ use clap::Args;
 use super::args::ConnectFlags;
 use super::config::Settings;
 use super::exit::{Exit, Failure};
-use super::remote;
+use super::remote::{Remote, Server};
+use crate::wire::{Reply, Request};
 
 /// Arguments of `shell`.
 #[derive(Debug, Args)]
@@ -55,13 +56,26 @@ pub(crate) fn run(
             Some(text)
         }
     };
+    let mut connect = || Ok(Box::new(Server::connect(settings)?) as Box<dyn Remote>);
     match script {
-        None => interactive::run(args.json, &mut || remote::connect(settings), out),
+        None => interactive::run(args.json, &mut connect, out),
         Some(text) => {
             let statements = parser::parse(&text, &mut random_id()?)
                 .map_err(|error| Failure::usage(error.render(&text)))?;
-            execute::run_script(&statements, args.json, &mut || remote::connect(settings), out)
+            execute::run_script(&statements, args.json, &mut connect, out)
         }
+    }
+}
+
+/// Writes an answer as a table, as the shell does.
+pub(crate) fn write_reply(
+    request: &Request,
+    reply: &Reply,
+    out: &mut dyn Write,
+) -> std::io::Result<()> {
+    match show::Shown::new(request, reply) {
+        Some(shown) => shown.write_table(out),
+        None => Ok(()),
     }
 }
 
