@@ -5,13 +5,19 @@
 
 mod clock;
 mod directory;
+mod map;
 pub mod memory;
 mod prefetch;
+mod ring;
 mod storage;
+mod wake;
 mod width;
 
 pub use clock::{Clock, Now, SystemClock};
 pub use directory::{Directory, DirectoryFile};
+pub use map::FileMap;
 pub use prefetch::{prefetch_read, prefetch_write};
+pub use ring::{Completion, Ring};
 pub use storage::{Open, Storage, StorageFile};
+pub use wake::{Sleeper, Waker, sleeper};
 pub(crate) use width::{to_u64, to_usize};

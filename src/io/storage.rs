@@ -72,4 +72,7 @@ pub trait StorageFile: Send + Sync + 'static {
 
     /// Reserves space up to `bytes`; new bytes read as 0. The length becomes `bytes` if it was less.
     fn allocate(&self, bytes: u64) -> io::Result<()>;
+
+    /// Lets go of what the machine keeps of the file in memory, if it is durable. Only a hint.
+    fn forget_cached(&self) {}
 }

@@ -36,7 +36,8 @@ pub struct GroupConfig {
 impl Default for GroupConfig {
     fn default() -> Self {
         Self {
-            staging_bytes: IN_FLIGHT_BYTES_MAX / 2,
+            // Fits under the usual limit of 8 MiB on locked memory, and two of the largest frames fit.
+            staging_bytes: 6 << 20,
             writes_max: 4,
             group_bytes: 1 << 20,
             age_ns_max: 500_000,
@@ -208,12 +209,23 @@ impl GroupCommit {
 
     /// The next write to start now, if there is one. Ask until there is none.
     pub fn poll_write(&mut self, now_ns: u64) -> Option<WriteRequest> {
+        let idle = self.in_flight == 0;
+        self.next_write(now_ns, idle)
+    }
+
+    /// As [`Self::poll_write`], while more frames are at hand: only a group that is full or old goes
+    /// out, even if nothing is in flight.
+    pub fn poll_full_write(&mut self, now_ns: u64) -> Option<WriteRequest> {
+        self.next_write(now_ns, false)
+    }
+
+    fn next_write(&mut self, now_ns: u64, any: bool) -> Option<WriteRequest> {
         if self.failed || self.in_flight >= self.config.writes_max {
             return None;
         }
         let index = self.first_unsubmitted()?;
         let group = self.groups[index];
-        let due = self.in_flight == 0
+        let due = any
             || group.state == State::Closed
             || to_u64(group.bytes) >= self.config.group_bytes
             || now_ns.saturating_sub(group.oldest_ns) >= self.config.age_ns_max;

@@ -7,6 +7,7 @@
 
 mod frame;
 mod group;
+mod keeper;
 mod lock;
 mod meta;
 mod position;
@@ -16,6 +17,7 @@ mod records;
 mod recovery;
 mod segment;
 mod stepped;
+mod writer;
 
 pub use frame::{
     Amendment, ChainValue, ClusterId, EpochReason, EpochStart, FORMAT_VERSION, FRAME_ALIGNMENT,
@@ -35,3 +37,4 @@ pub use recovery::{
 };
 pub use segment::{SegmentError, SegmentHeader, segment_name};
 pub use stepped::SteppedWriter;
+pub use writer::{LogHandle, LogProgress, LogWriter, LogWriterKind, StartError, WriterOptions};

@@ -30,6 +30,9 @@ pub enum Preparation {
     Zeroed {
         /// Size of a piece.
         piece_bytes: usize,
+        /// Whether the zeros should stay in the machine's page cache: else each page of a mapping
+        /// must first be read back.
+        keep_cached: bool,
     },
 }
 
@@ -70,7 +73,7 @@ fn fill_segment<F: StorageFile>(
     file.allocate(segment_bytes)?;
     let header = SegmentHeader { cluster: identity.cluster, segment, segment_bytes };
     file.write_at(0, &header.to_bytes())?;
-    if let Preparation::Zeroed { piece_bytes } = preparation {
+    if let Preparation::Zeroed { piece_bytes, .. } = preparation {
         let zeros = vec![0_u8; piece_bytes];
         let mut at = SEGMENT_HEADER_BYTES;
         let mut synced = at;
@@ -84,7 +87,11 @@ fn fill_segment<F: StorageFile>(
             }
         }
     }
-    file.sync_data()
+    file.sync_data()?;
+    if !matches!(preparation, Preparation::Zeroed { keep_cached: true, .. }) {
+        file.forget_cached();
+    }
+    Ok(())
 }
 
 /// Removes what an interrupted preparation left.

@@ -65,6 +65,16 @@ fn a_lone_frame_goes_out_at_once_and_the_next_ones_gather() {
 }
 
 #[test]
+fn while_more_is_at_hand_only_a_full_group_goes_out() {
+    let mut log = Log::new(CONFIG);
+    log.push(4096, 0);
+    assert_eq!(log.group.poll_full_write(0), None);
+    log.push(1 << 20, 0);
+    let write = log.group.poll_full_write(0).unwrap();
+    assert_eq!(write.bytes, (1 << 20) + 4096);
+}
+
+#[test]
 fn an_old_or_a_full_group_goes_out_beside_a_write_in_flight() {
     let mut log = Log::new(CONFIG);
     log.push(4096, 0);

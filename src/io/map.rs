@@ -1,0 +1,55 @@
+//! A file mapped into memory for writing.
+#![expect(unsafe_code, reason = "a mapping can change under us if others write to the file")]
+
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+
+use memmap2::{Advice, MmapMut, MmapOptions};
+
+/// A mapping through which a file is written. Nothing is durable before the file is synced.
+#[derive(Debug)]
+pub struct FileMap {
+    map: MmapMut,
+}
+
+impl FileMap {
+    /// Maps the whole of `file`, whose space must be allocated: a store into a hole of a full disk
+    /// kills the process. The data directory's lock must be held.
+    ///
+    /// # Errors
+    /// If the kernel refuses.
+    pub fn new(file: &File) -> io::Result<Self> {
+        // SAFETY: the bytes behind a mapping must not change while a reference to them lives. Only
+        // holders of the directory's lock write to its files, that is this process; in it, the file
+        // is written to through this mapping alone, and `bytes_mut` borrows it exclusively.
+        let map = unsafe { MmapOptions::new().map_mut(file)? };
+        // Large folios in the page cache would make each store dirty far more than its page.
+        map.advise(Advice::Random)?;
+        Ok(Self { map })
+    }
+
+    /// Some of its bytes.
+    pub fn bytes_mut(&mut self, range: Range<usize>) -> &mut [u8] {
+        &mut self.map[range]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stores_are_seen_by_reads_of_the_file() {
+        let temporary = tempfile::tempdir().unwrap();
+        let path = temporary.path().join("file");
+        let file = File::options().read(true).write(true).create_new(true).open(&path).unwrap();
+        file.set_len(8192).unwrap();
+        let mut map = FileMap::new(&file).unwrap();
+        map.bytes_mut(4096..4100).copy_from_slice(b"book");
+        file.sync_data().unwrap();
+        let bytes = std::fs::read(path).unwrap();
+        assert_eq!(&bytes[4096..4100], b"book");
+        assert_eq!(bytes.len(), 8192);
+    }
+}

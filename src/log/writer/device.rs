@@ -1,0 +1,35 @@
+//! What the two writers differ in.
+
+use std::io;
+use std::path::Path;
+
+use crate::io::{Completion, Ring};
+use crate::log::group::WriteRequest;
+use crate::log::position::Position;
+
+/// Where a frame is to be put.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub(super) position: Position,
+    pub(super) staging_offset: usize,
+    pub(super) bytes: usize,
+}
+
+/// A way to get frames onto the disk.
+pub(super) trait Device {
+    /// Begins to use a segment, which is prepared. Groups of those before, from `oldest` on, may
+    /// still have to be started.
+    fn open_segment(&mut self, segment: u64, path: &Path, oldest: u64) -> io::Result<()>;
+
+    /// Memory for the bytes of a frame.
+    fn target(&mut self, place: Place) -> &mut [u8];
+
+    /// Starts to make a group durable, all frames of which have been put where `target` said.
+    fn start(&mut self, write: &WriteRequest) -> io::Result<()>;
+
+    /// How many bytes of write `completion.tag` are durable now.
+    fn finish(&mut self, completion: Completion) -> io::Result<usize>;
+
+    /// The ring in which it works.
+    fn ring(&mut self) -> &mut Ring;
+}
