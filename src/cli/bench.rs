@@ -236,7 +236,9 @@ fn warn_of_memory(directory: &Path) {
 impl From<LoadError> for Failure {
     fn from(error: LoadError) -> Self {
         let exit = match error {
-            LoadError::Connect { .. } | LoadError::Server(_) => Exit::Unavailable,
+            LoadError::Connect { .. } | LoadError::Unreachable(_) | LoadError::Server(_) => {
+                Exit::Unavailable
+            }
             LoadError::InFlight { .. } => Exit::Usage,
             LoadError::Closed | LoadError::Stalled { .. } => Exit::Unknown,
             _ => Exit::Failed,

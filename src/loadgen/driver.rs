@@ -13,16 +13,16 @@ use mio::{Events, Interest, Poll, Token};
 
 use super::check::{compare, expected};
 use super::connection::{Connection, NewRequest, SCRATCH_BYTES, SLOTS_MAX};
+use super::greeting::Greeting;
 use super::journal::Journal;
-use super::link::Link;
 use super::report::Report;
 use super::schedule::Schedule;
 use super::setup::{prepare, read_counters};
 use super::timer::Timer;
 use super::workload::{Mix, RequestNumber, TRANSFER_BYTES, Workload};
 use super::{Disagreement, LoadError};
+use crate::client::{Client, ConnectOptions};
 use crate::io::{Clock, to_u64, to_usize};
-use crate::wire::{Reply, Request, StatusReport};
 
 const SECOND_NS: u64 = 1_000_000_000;
 /// Without any answer for so long the run ends.
@@ -86,38 +86,29 @@ pub fn run(
     clock: &dyn Clock,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Report, LoadError> {
-    let mut link = Link::open(load.address)?;
-    let allowed = link.greeted()?.in_flight_max;
+    let client = Client::connect(&ConnectOptions::new(load.address.to_string()))?;
+    let allowed = client.server().in_flight_max;
     if to_usize(u64::from(allowed)).min(SLOTS_MAX) < load.in_flight {
         return Err(LoadError::InFlight { asked: load.in_flight, allowed });
     }
-    let before = prepare(&mut link, &load.workload)?;
-    let status_before = status(&mut link)?;
+    let before = prepare(&client, &load.workload)?;
+    let status_before = client.status()?.value;
     let mut measured = Driver::new(load, clock)?.measure(progress)?;
-    let status_after = status(&mut link)?;
+    let status_after = client.status()?.value;
     measured.journal.close();
     let expected = expected(&load.workload, &measured.journal, before);
-    let found = read_counters(&mut link, &load.workload)?;
+    let found = read_counters(&client, &load.workload)?;
     let disagreements: Vec<Disagreement> = compare(&load.workload, &expected, &found);
-    Ok(Report::new(load, &measured, &status_before, status_after, disagreements))
-}
-
-fn status(link: &mut Link) -> Result<StatusReport, LoadError> {
-    match link.call(&Request::Status)? {
-        Reply::Status(report) => Ok(*report),
-        _ => Err(LoadError::Answer("a reply of another kind")),
-    }
+    Ok(Report::new(load, &measured, &status_before, *status_after, disagreements))
 }
 
 /// Opens all connections; thousands of hellos are under way at once.
 fn connect_all(load: &Load) -> Result<Vec<Connection<TcpStream>>, LoadError> {
-    let links: Result<Vec<Link>, LoadError> =
-        (0..load.connections).map(|_| Link::open(load.address)).collect();
+    let greetings: Result<Vec<Greeting>, LoadError> =
+        (0..load.connections).map(|_| Greeting::send(load.address)).collect();
     let mut connections = Vec::with_capacity(load.connections);
-    for mut link in links? {
-        link.greeted()?;
-        let stream = link.into_stream();
-        stream.set_nonblocking(true).map_err(LoadError::io("setting up a connection"))?;
+    for greeting in greetings? {
+        let (stream, _) = greeting.finish()?;
         let stream = TcpStream::from_std(stream);
         connections.push(Connection::new(stream, load.in_flight, to_usize(load.workload.batch)));
     }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use crate::client::{CallError, ConnectError};
 use crate::wire::{ProtocolError, RequestError};
 
 /// Why a run ended without a result.
@@ -15,6 +16,12 @@ pub enum LoadError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// No server accepts us.
+    #[error("{0}")]
+    Unreachable(#[from] ConnectError),
+    /// A request outside the measurement has no answer.
+    #[error("{0}")]
+    Call(#[from] CallError),
     /// Reading, writing or waiting failed.
     #[error("{doing}: {source}")]
     Io {

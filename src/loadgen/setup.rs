@@ -2,12 +2,11 @@
 
 use super::LoadError;
 use super::check::Counters;
-use super::link::Link;
 use super::workload::{FUNDS, Mix, Workload};
+use crate::client::Client;
 use crate::io::to_usize;
-use crate::ledger::{Account, CreateAccountStatus, CreateResult, CreateTransferStatus};
+use crate::ledger::{Account, CreateAccountStatus, CreateTransferStatus};
 use crate::limits::EVENTS_PER_REQUEST_MAX;
-use crate::wire::{Reply, Request};
 
 /// The numbers `0..count` in runs that fit a request.
 fn runs(count: u64) -> impl Iterator<Item = std::ops::Range<u64>> {
@@ -15,22 +14,15 @@ fn runs(count: u64) -> impl Iterator<Item = std::ops::Range<u64>> {
     (0..count).step_by(step).map(move |start| start..count.min(start + crate::io::to_u64(step)))
 }
 
-fn results(reply: Reply, expected: usize) -> Result<Vec<CreateResult>, LoadError> {
-    match reply {
-        Reply::CreateResults(results) if results.len() == expected => Ok(results),
-        _ => Err(LoadError::Answer("a reply of another kind or length")),
-    }
-}
-
 /// Creates the accounts and answers how they stand before the first transfer of the measurement.
-pub(crate) fn prepare(link: &mut Link, workload: &Workload) -> Result<Vec<Counters>, LoadError> {
+pub(crate) fn prepare(client: &Client, workload: &Workload) -> Result<Vec<Counters>, LoadError> {
     let count = workload.accounts + 1;
-    let mut fresh = create_accounts(link, workload, count)?;
+    let mut fresh = create_accounts(client, workload, count)?;
     if workload.mix == Mix::Limits {
-        fresh &= fund(link, workload)?;
+        fresh &= fund(client, workload)?;
     }
     if !fresh {
-        return read_counters(link, workload);
+        return read_counters(client, workload);
     }
     let mut counters = vec![Counters::default(); to_usize(count)];
     if workload.mix == Mix::Limits {
@@ -44,12 +36,11 @@ pub(crate) fn prepare(link: &mut Link, workload: &Workload) -> Result<Vec<Counte
 }
 
 /// Answers whether all of them are new.
-fn create_accounts(link: &mut Link, workload: &Workload, count: u64) -> Result<bool, LoadError> {
+fn create_accounts(client: &Client, workload: &Workload, count: u64) -> Result<bool, LoadError> {
     let mut fresh = true;
     for run in runs(count) {
         let accounts: Vec<Account> = run.map(|account| workload.account(account)).collect();
-        let expected = accounts.len();
-        for result in results(link.call(&Request::CreateAccounts(accounts))?, expected)? {
+        for result in client.create_accounts(&accounts).into_result()?.value {
             match CreateAccountStatus::from_code(result.status) {
                 Some(CreateAccountStatus::Created) => {}
                 Some(CreateAccountStatus::Exists) => fresh = false,
@@ -62,12 +53,11 @@ fn create_accounts(link: &mut Link, workload: &Workload, count: u64) -> Result<b
 }
 
 /// Answers whether all of the funding is new.
-fn fund(link: &mut Link, workload: &Workload) -> Result<bool, LoadError> {
+fn fund(client: &Client, workload: &Workload) -> Result<bool, LoadError> {
     let mut fresh = true;
     for run in runs(workload.accounts) {
         let transfers: Vec<_> = run.map(|account| workload.funding(account)).collect();
-        let expected = transfers.len();
-        for result in results(link.call(&Request::CreateTransfers(transfers))?, expected)? {
+        for result in client.create_transfers(&transfers).into_result()?.value {
             match CreateTransferStatus::from_code(result.status) {
                 Some(CreateTransferStatus::Created) => {}
                 Some(CreateTransferStatus::Exists) => fresh = false,
@@ -81,16 +71,14 @@ fn fund(link: &mut Link, workload: &Workload) -> Result<bool, LoadError> {
 
 /// Reads how every account stands. One that the server doesn't have is an error.
 pub(crate) fn read_counters(
-    link: &mut Link,
+    client: &Client,
     workload: &Workload,
 ) -> Result<Vec<Counters>, LoadError> {
     let count = workload.accounts + 1;
     let mut counters = Vec::with_capacity(to_usize(count));
     for run in runs(count) {
         let ids: Vec<u128> = run.map(|account| workload.account_id(account)).collect();
-        let Reply::Accounts(found) = link.call(&Request::LookupAccounts(ids.clone()))? else {
-            return Err(LoadError::Answer("a reply of another kind"));
-        };
+        let found = client.lookup_accounts(&ids)?.value;
         if !found.iter().map(|account| account.id).eq(ids) {
             return Err(LoadError::Setup("the server doesn't have every account".to_owned()));
         }

@@ -68,6 +68,25 @@ fn scripts(text: &str) -> Vec<&str> {
         .collect()
 }
 
+/// Command lines in fenced blocks that run the program: the subcommand and its flags.
+fn commands(text: &str) -> Vec<(&str, Vec<&str>)> {
+    let mut fenced = false;
+    let mut found = Vec::new();
+    for line in text.lines() {
+        if line.trim_start().starts_with("```") {
+            fenced = !fenced;
+        }
+        let line = line.trim_start_matches("$ ").split(" #").next().unwrap_or_default();
+        let rest = line.strip_prefix("partita ").or(line.strip_prefix("cargo run --release -- "));
+        if let (true, Some(rest)) = (fenced, rest) {
+            let mut words = rest.split_whitespace();
+            let subcommand = words.next().unwrap_or_default();
+            found.push((subcommand, words.filter(|word| word.starts_with('-')).collect()));
+        }
+    }
+    found
+}
+
 fn documents() -> Vec<(String, String)> {
     let files = text_files().into_iter();
     files.filter(|f| f.path.ends_with(".md")).map(|f| (f.path, f.text)).collect()
@@ -101,6 +120,26 @@ fn every_named_script_can_be_run() {
 }
 
 #[test]
+fn every_command_of_the_documents_exists_with_its_flags() {
+    let mut complaints = Vec::new();
+    for (path, text) in documents() {
+        for (subcommand, flags) in commands(&text) {
+            let output = std::process::Command::new(env!("CARGO_BIN_EXE_partita"))
+                .args(["help", subcommand])
+                .output()
+                .unwrap();
+            let help = String::from_utf8_lossy(&output.stdout);
+            let known = |flag: &&str| help.contains(flag.split('=').next().unwrap_or_default());
+            let unknown: Vec<&&str> = flags.iter().filter(|flag| !known(flag)).collect();
+            if !output.status.success() || !unknown.is_empty() {
+                complaints.push(format!("{path}: partita {subcommand} {unknown:?}"));
+            }
+        }
+    }
+    assert_none("commands that don't exist", &complaints);
+}
+
+#[test]
 fn the_readme_opens_with_the_two_commands() {
     let text = std::fs::read_to_string(root().join("README.md")).unwrap();
     let opening: Vec<&str> = text.lines().take(12).collect();
@@ -119,6 +158,12 @@ mod samples {
         let alive = |target| leads_somewhere(directory.path(), "b.md", target);
         assert!(alive("a.md") && alive("a.md#one-two") && alive("https://example.org"));
         assert!(!alive("c.md") && !alive("a.md#three") && !alive("../a.md"));
+    }
+
+    #[test]
+    fn commands_are_read_from_fenced_blocks() {
+        let text = "partita x\n```sh\n$ partita bench --batch 3 # --no\npartita start\n```\n";
+        assert_eq!(commands(text), [("bench", vec!["--batch"]), ("start", vec![])]);
     }
 
     #[test]
