@@ -275,7 +275,7 @@ impl<F: StorageFile> MetaFile<F> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::io::memory::MemoryStorage;
+    use crate::io::memory::{Fault, MemoryStorage};
 
     const CONFIG: ClusterConfig = ClusterConfig {
         cluster: ClusterId(42),
@@ -329,6 +329,13 @@ mod tests {
         assert!(matches!(Meta::load(&disk), Err(MetaError::Damaged)));
         disk.damage(META_NAME, Vec::clear).unwrap();
         assert!(matches!(Meta::load(&disk), Err(MetaError::Damaged)));
+    }
+
+    #[test]
+    fn an_unreadable_file_is_an_error_and_not_an_absent_one() {
+        let disk = written();
+        disk.plant(Fault::ReadFails(META_NAME, 0, 1));
+        assert!(matches!(Meta::load(&disk), Err(MetaError::Io(_))));
     }
 
     #[test]

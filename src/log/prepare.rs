@@ -199,3 +199,6 @@ fn clear_unfinished_creation<S: Storage>(storage: &S) -> Result<(), CreateError>
     storage.remove(&first)?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -174,7 +174,9 @@ impl State {
     pub(super) fn begin_write(&mut self, growth: usize) -> io::Result<()> {
         let at = self.writes;
         self.writes += 1;
-        let used: usize = self.contents.values().map(|content| content.live.len()).sum();
+        let numbers = self.names.values();
+        let used: usize =
+            numbers.filter_map(|number| self.contents.get(number)).map(|it| it.live.len()).sum();
         for fault in &self.faults {
             match fault {
                 Fault::WriteFails(from) if at >= *from => return Err(input_output_error()),
