@@ -213,6 +213,11 @@ impl<O: Owners, R: Records> Engine<O, R> {
         self.order.push(submission);
     }
 
+    /// Takes in a job that the owner of a partition has done on another thread.
+    pub fn handle_done(&mut self, owner: usize, job: super::owners::Job) {
+        self.owners.accept(owner, job);
+    }
+
     /// Goes on with what is under way and starts what is next. A frame that comes out belongs at
     /// the end of the log. Call again until nothing comes out.
     ///

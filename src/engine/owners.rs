@@ -62,6 +62,8 @@ pub trait Owners {
     fn send(&mut self, owner: usize, job: Job);
     /// A job that an owner has done.
     fn receive(&mut self) -> Option<(usize, Job)>;
+    /// Takes in a job that an owner on another thread has done.
+    fn accept(&mut self, owner: usize, job: Job);
 }
 
 /// Does a job on its partition.
@@ -174,5 +176,9 @@ impl Owners for Inline {
 
     fn receive(&mut self) -> Option<(usize, Job)> {
         self.done.pop_front()
+    }
+
+    fn accept(&mut self, owner: usize, job: Job) {
+        self.done.push_back((owner, job));
     }
 }

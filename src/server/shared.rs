@@ -1,0 +1,68 @@
+//! What all threads of the server see.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use super::mailbox::Mailbox;
+use crate::wire::Limits;
+
+macro_rules! counters {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// Numbers that only grow, shown by `status`.
+        #[derive(Debug, Default)]
+        pub(super) struct Counters {
+            $($(#[$doc])* pub(super) $name: AtomicU64,)*
+        }
+
+        impl Counters {
+            /// Each counter by name.
+            pub(super) fn list(&self) -> Vec<(&'static str, u64)> {
+                vec![$((stringify!($name), self.$name.load(Ordering::Relaxed)),)*]
+            }
+        }
+    };
+}
+
+counters! {
+    /// Connections that were accepted.
+    connections_accepted,
+    /// Connections that were refused because there were too many.
+    connections_over_limit,
+    /// Connections that were ended because they were too slow.
+    connections_too_slow,
+    /// Requests that were refused before they reached the ledger.
+    requests_refused,
+    /// Requests that reached the ledger.
+    requests_accepted,
+}
+
+/// The state of the server that more than one thread reads.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) mailboxes: Arc<[Mailbox]>,
+    pub(super) limits: Limits,
+    pub(super) connections_max: u64,
+    pub(super) connections: AtomicU64,
+    pub(super) committed: AtomicU64,
+    pub(super) epoch: u64,
+    /// Events that wait for their turn, as the sequencer saw last.
+    pub(super) waiting_events: AtomicU64,
+    pub(super) draining: AtomicBool,
+    /// Cores that have sent all their answers after the drain.
+    pub(super) drained: AtomicU64,
+    pub(super) counters: Counters,
+}
+
+impl Shared {
+    pub(super) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
+    }
+
+    /// From now on nothing new is taken.
+    pub(super) fn drain(&self) {
+        self.draining.store(true, Ordering::Release);
+        for mailbox in self.mailboxes.iter() {
+            mailbox.ring();
+        }
+    }
+}
