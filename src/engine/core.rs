@@ -200,6 +200,27 @@ impl<O: Owners, R: Records> Engine<O, R> {
         }
     }
 
+    /// Goes on behind the end of a log that was replayed.
+    pub fn continue_from(&mut self, end: LogEnd) {
+        self.end = end;
+        self.committed = end.op;
+    }
+
+    /// The digest of the whole state, whatever the number of partitions. Needs owners that answer
+    /// at once, and no batch under way.
+    pub fn state_digest(&mut self) -> u64 {
+        self.send_loads();
+        self.receive();
+        assert_eq!(self.waiting, 0, "the owners answer at once");
+        let digest = self.digest_before();
+        self.note_expiries();
+        for work in self.works.iter_mut().filter_map(Option::take) {
+            self.spare.push(work);
+        }
+        self.spare.iter_mut().for_each(|work| work.clear());
+        digest
+    }
+
     /// Takes in a request. Its answer comes out of [`Self::poll_release`].
     pub fn submit(&mut self, submission: Submission) {
         if submission.request.is_write() && submission.request.events() == 0 {
@@ -214,7 +235,7 @@ impl<O: Owners, R: Records> Engine<O, R> {
     }
 
     /// Takes in a job that the owner of a partition has done on another thread.
-    pub fn handle_done(&mut self, owner: usize, job: super::owners::Job) {
+    pub fn handle_done(&mut self, owner: usize, job: Job) {
         self.owners.accept(owner, job);
     }
 

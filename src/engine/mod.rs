@@ -34,7 +34,7 @@ pub use index::IdIndex;
 pub use known::Known;
 pub use owners::{Answer, Inline, Job, Owners, Read, perform};
 pub use partition::Partition;
-pub use query::{LogReader, LongRead, Scanned, run as run_query};
+pub use query::{CommittedLog, LongRead, Scanned, run as run_query};
 pub use replay::ReplayError;
 pub use stored::{StoredLog, balance_of, created, visit_frame};
 pub use submission::{Release, Source, Submission};

@@ -44,7 +44,7 @@ pub enum LongRead {
 }
 
 /// The log as queries see it.
-pub trait LogReader {
+pub trait CommittedLog {
     /// The transfer record at that position and the ones before it.
     ///
     /// # Errors
@@ -87,7 +87,7 @@ pub enum Scanned<'a> {
 ///
 /// # Errors
 /// When the log can't be read.
-pub fn run(read: &LongRead, log: &mut impl LogReader) -> Result<Reply, RecordError> {
+pub fn run(read: &LongRead, log: &mut impl CommittedLog) -> Result<Reply, RecordError> {
     match read {
         LongRead::Records(records) => {
             let records = records.iter().map(|&(position, known)| match known {
@@ -118,7 +118,7 @@ pub fn run(read: &LongRead, log: &mut impl LogReader) -> Result<Reply, RecordErr
 fn walk(
     filter: &AccountFilter,
     newest: Position,
-    log: &mut impl LogReader,
+    log: &mut impl CommittedLog,
 ) -> Result<Vec<(Position, Transfer)>, RecordError> {
     let (min, max) = filter.bounds();
     let limit = limit_of(filter.limit);
@@ -169,7 +169,7 @@ fn query(
     filter: &QueryTransfersFilter,
     first: Option<Position>,
     end: Position,
-    log: &mut impl LogReader,
+    log: &mut impl CommittedLog,
 ) -> Result<Reply, RecordError> {
     let Some(first) = first else { return Ok(Reply::Transfers(Vec::new())) };
     let settled =
@@ -207,7 +207,7 @@ fn query(
 fn settled_holds(
     first: Position,
     end: Position,
-    log: &mut impl LogReader,
+    log: &mut impl CommittedLog,
 ) -> Result<BTreeMap<u128, PendingStatus>, RecordError> {
     let mut settled = BTreeMap::new();
     log.scan(first, end, &mut |scanned| {

@@ -62,6 +62,9 @@ impl<O: Owners, R: Records> Engine<O, R> {
         let base = header.timestamp;
         match header.kind {
             FrameKind::Genesis | FrameKind::Epoch => {
+                if header.state_digest != self.state_digest() {
+                    return Err(ReplayError::State { op, position });
+                }
                 self.end.position = header.end();
                 self.end.op = header.op;
                 self.end.timestamp = self.end.timestamp.max(base);

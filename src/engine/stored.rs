@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::core::Records;
-use super::query::{LogReader, Scanned};
+use super::query::{CommittedLog, Scanned};
 use crate::io::Storage;
 use crate::ledger::{AccountBalance, Transfer};
 use crate::log::{
@@ -66,7 +66,7 @@ impl<S: Storage> Records for StoredLog<S> {
     }
 }
 
-impl<S: Storage> LogReader for StoredLog<S> {
+impl<S: Storage> CommittedLog for StoredLog<S> {
     fn entry(&mut self, position: Position) -> Result<TransferEntry, RecordError> {
         self.records.read_transfer(position).map(|stored| stored.entry)
     }

@@ -226,12 +226,7 @@ impl Connection {
     }
 
     /// Reads the rest of a large body into its place. Whether the connection lives on.
-    async fn receive_large(
-        &self,
-        core: &Core,
-        header: &Header,
-        start: &[u8],
-    ) -> bool {
+    async fn receive_large(&self, core: &Core, header: &Header, start: &[u8]) -> bool {
         self.await_until(core.frame_deadline_ns());
         let _permit = core.permit_large_body().await;
         let mut body = BodyBuffer::for_header(header);
@@ -356,10 +351,9 @@ impl Connection {
     async fn send(&self, bytes: &[u8]) -> bool {
         let mut sent = 0;
         while sent < bytes.len() {
-            let written = poll_fn(|context| {
-                self.socket.borrow_mut().poll_write(context, &bytes[sent..])
-            })
-            .await;
+            let written =
+                poll_fn(|context| self.socket.borrow_mut().poll_write(context, &bytes[sent..]))
+                    .await;
             match written {
                 Ok(0) | Err(_) => return false,
                 Ok(written) => sent += written,

@@ -12,7 +12,7 @@ use super::connection::{Connection, RECEIVE_BYTES};
 use super::mailbox::Message;
 use super::shared::{Counters, Shared};
 use crate::engine::{Source, Submission};
-use crate::io::{Clock, Socket, SystemClock};
+use crate::io::{Clock, Socket};
 use crate::ledger::Op;
 use crate::wire::{Limits, Reply};
 
@@ -29,7 +29,6 @@ const LARGE_BODIES_MAX: u32 = 64;
 pub(super) struct Core {
     index: u16,
     shared: Arc<Shared>,
-    clock: SystemClock,
     connections: RefCell<Vec<Option<Rc<Connection>>>>,
     free_slots: RefCell<Vec<u32>>,
     generation: Cell<u32>,
@@ -57,7 +56,6 @@ impl Core {
         Self {
             index,
             shared,
-            clock: SystemClock,
             connections: RefCell::new(Vec::new()),
             free_slots: RefCell::new(Vec::new()),
             generation: Cell::new(0),
@@ -101,15 +99,15 @@ impl Core {
     }
 
     pub(super) fn frame_deadline_ns(&self) -> u64 {
-        self.clock.now().monotonic_ns + FRAME_NS_MAX
+        self.shared.clock.now().monotonic_ns + FRAME_NS_MAX
     }
 
     pub(super) fn now_unix_ns(&self) -> u64 {
-        self.clock.now().unix_ns
+        self.shared.clock.now().unix_ns
     }
 
     pub(super) fn now_monotonic_ns(&self) -> u64 {
-        self.clock.now().monotonic_ns
+        self.shared.clock.now().monotonic_ns
     }
 
     /// Lets other tasks of the core run.

@@ -1,1 +1,23 @@
-//! (see docs/architecture.md)
+//! The server: connections on core threads around the engine.
+//!
+//! Owns the listener, the connections, the hand-off to the sequencer on core 0, the query thread,
+//! and the order of start and stop. It promises that bytes from the network can neither stop the
+//! server nor reach the ledger unchecked, and that nothing is answered before it is committed. It
+//! decides nothing about money.
+
+mod acceptor;
+mod checks;
+mod connection;
+mod core;
+mod mailbox;
+mod notify;
+mod open;
+mod owner;
+mod owners;
+mod query;
+mod sequencer;
+mod shared;
+mod start;
+
+pub use open::{OpenError, Opened, initialize, open};
+pub use start::{ServerConfig, StartError, serve};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::mailbox::Mailbox;
+use crate::io::SystemClock;
 use crate::wire::Limits;
 
 macro_rules! counters {
@@ -39,6 +40,7 @@ counters! {
 /// The state of the server that more than one thread reads.
 #[derive(Debug)]
 pub(super) struct Shared {
+    pub(super) clock: SystemClock,
     pub(super) mailboxes: Arc<[Mailbox]>,
     pub(super) limits: Limits,
     pub(super) connections_max: u64,

@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use super::compare::Subject;
 use crate::engine::{
-    Engine, EngineOptions, IdHasher, Inline, LogEnd, LogReader, Partition, Permit, Records,
+    CommittedLog, Engine, EngineOptions, IdHasher, Inline, LogEnd, Partition, Permit, Records,
     Release, ReplayError, Scanned, Source, Submission, balance_of, created, run_query, visit_frame,
 };
 use crate::io::to_usize;
@@ -87,7 +87,7 @@ impl Records for MemoryLog {
     }
 }
 
-impl LogReader for MemoryLog {
+impl CommittedLog for MemoryLog {
     fn entry(&mut self, position: Position) -> Result<TransferEntry, RecordError> {
         self.with(position, |view| entry_of(view, position))
     }

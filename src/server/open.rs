@@ -1,0 +1,155 @@
+//! Opening a data directory: create or check it, lock it, replay its log.
+
+use std::path::Path;
+
+use crate::engine::{
+    Engine, EngineOptions, IdHasher, Inline, LogEnd as EngineEnd, Partition, ReplayError, StoredLog,
+};
+use crate::io::{Clock, Directory, SystemClock};
+use crate::ledger::{Op, Timestamp};
+use crate::log::{
+    ClusterConfig, ClusterId, CreateError, DirectoryLock, Epoch, LockError, LogEnd, LogIdentity,
+    LogReader, Meta, MetaError, Position, ReadError, RecoveryError, RecoveryInput, create_log,
+};
+
+/// Bytes of the newest frames that stay in memory.
+const RECENT_BYTES_MAX: u64 = 64 << 20;
+
+/// Why a data directory can't be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The directory can't be made or entered.
+    #[error("the data directory can't be used: {0}")]
+    Directory(#[from] std::io::Error),
+    /// Another process has it, or it can't be locked.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The meta file is damaged, of another format, or unreadable.
+    #[error(transparent)]
+    Meta(#[from] MetaError),
+    /// A new log can't be made.
+    #[error(transparent)]
+    Create(#[from] CreateError),
+    /// The directory holds no log.
+    #[error("the data directory holds no log; `partita init` or `partita start` makes one")]
+    Empty,
+    /// The directory belongs to another cluster.
+    #[error(
+        "the data directory belongs to cluster {found:032x}, not {wanted:032x}; check --data and \
+         --cluster"
+    )]
+    OtherCluster {
+        /// The cluster of the directory.
+        found: u128,
+        /// The cluster that was asked for.
+        wanted: u128,
+    },
+    /// The log can't be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The log was decided otherwise than it says.
+    #[error("the log contradicts itself: {0}")]
+    Replay(#[from] ReplayError),
+    /// The end of the log is not what a crash leaves.
+    #[error(transparent)]
+    Recovery(#[from] RecoveryError),
+}
+
+/// A data directory with its log replayed, ready to be written to.
+pub struct Opened {
+    /// Held as long as the directory is used.
+    pub lock: DirectoryLock,
+    /// The directory.
+    pub directory: Directory,
+    /// Which log it is.
+    pub identity: LogIdentity,
+    /// Its state.
+    pub engine: Engine<Inline, StoredLog<Directory>>,
+    /// Where the writer goes on.
+    pub end: LogEnd<Directory>,
+}
+
+/// Creates the log of a new cluster in a directory, which is made if need be.
+///
+/// # Errors
+/// Why it can't be.
+pub fn initialize(path: &Path, config: ClusterConfig) -> Result<Meta, OpenError> {
+    std::fs::create_dir_all(path)?;
+    let directory = Directory::new(path);
+    let _lock = DirectoryLock::acquire(&directory)?;
+    let now = SystemClock::new().now().unix_ns;
+    Ok(create_log(&directory, config, Timestamp(now))?)
+}
+
+/// Opens a directory that holds a log, and replays it over that many partitions.
+///
+/// # Errors
+/// Why it can't be served.
+pub fn open(path: &Path, partitions: usize, cluster: Option<u128>) -> Result<Opened, OpenError> {
+    let directory = Directory::new(path);
+    let lock = DirectoryLock::acquire(&directory)?;
+    let meta = Meta::load(&directory)?.ok_or(OpenError::Empty)?;
+    let found = meta.config.cluster;
+    if let Some(wanted) = cluster
+        && wanted != found.0
+    {
+        return Err(OpenError::OtherCluster { found: found.0, wanted });
+    }
+    let identity = LogIdentity { cluster: found, layout: meta.config.layout() };
+    let mut engine = empty_engine(&directory, identity, &meta.config, partitions);
+    let mut reader = LogReader::open(directory.clone(), identity)?;
+    while let Some(frame) = reader.next_frame()? {
+        engine.replay(&frame)?;
+    }
+    let input = RecoveryInput {
+        timestamp: engine.end().timestamp,
+        state_digest: engine.state_digest(),
+        ..RecoveryInput::default()
+    };
+    let end = reader.into_end(&meta, &input)?;
+    if let Some(cut) = end.cut() {
+        tracing::warn!(?cut, "a torn tail was cut off the log; its bytes are in quarantine");
+    }
+    let progress = end.progress();
+    engine.continue_from(EngineEnd {
+        position: progress.end,
+        op: progress.op,
+        epoch: progress.epoch,
+        timestamp: engine.end().timestamp,
+    });
+    Ok(Opened { lock, directory, identity, engine, end })
+}
+
+fn empty_engine(
+    directory: &Directory,
+    identity: LogIdentity,
+    config: &ClusterConfig,
+    partitions: usize,
+) -> Engine<Inline, StoredLog<Directory>> {
+    let hash_key = random_key();
+    let hasher = IdHasher::new(hash_key);
+    let owners = Inline::new((0..partitions).map(|_| Partition::new(hasher)).collect());
+    let records = StoredLog::new(directory.clone(), identity.layout, identity.cluster);
+    let options = EngineOptions {
+        layout: identity.layout,
+        hash_key,
+        accounts_max: config.accounts_max,
+        recent_bytes_max: RECENT_BYTES_MAX,
+    };
+    let end =
+        EngineEnd { position: Position::NONE, op: Op(0), epoch: Epoch(0), timestamp: Timestamp(0) };
+    Engine::new(owners, records, options, end)
+}
+
+/// A key that nobody outside the process can know.
+fn random_key() -> u128 {
+    use std::hash::{BuildHasher, RandomState};
+    let half = || u128::from(RandomState::new().hash_one(0_u8));
+    half() << 64 | half()
+}
+
+/// A cluster id for a new cluster.
+#[must_use]
+pub fn new_cluster() -> ClusterId {
+    ClusterId(random_key().max(1))
+}

@@ -1,0 +1,155 @@
+//! The engine on its core: the one task that orders, decides and releases.
+//!
+//! It never waits while there is anything to do, gives way to the connections of its core after
+//! each batch, and sleeps on the mailbox of core 0 otherwise. It lets requests gather while the log
+//! is busy: the busier the disk, the larger the batches.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crossbeam::channel::Sender;
+
+use super::core::Core;
+use super::mailbox::Message;
+use super::owners::CoreOwners;
+use super::query::Query;
+use crate::engine::{Engine, Permit, Release, Source, StoredLog, Submission};
+use crate::fatal::{self, Reason};
+use crate::io::Directory;
+use crate::ledger::{Op, Timestamp};
+use crate::log::LogWriter;
+use crate::wire::Reply;
+
+/// The engine as the server runs it.
+pub(super) type ServerEngine = Engine<CoreOwners, StoredLog<Directory>>;
+
+/// Batches that may be on their way to the disk while small requests wait to share the next one.
+const BATCHES_AHEAD_MAX: u64 = 2;
+
+/// So many waiting events make a batch of their own, whatever the log is doing.
+const EVENTS_WORTH_A_BATCH: usize = 2_048;
+
+/// Batches that may be on their way to the disk at all.
+const BATCHES_MAX: u64 = 64;
+
+/// The sequencer and all it talks to.
+pub(super) struct Sequencer {
+    pub(super) engine: ServerEngine,
+    pub(super) log: Arc<LogWriter>,
+    pub(super) queries: Sender<Query>,
+    pub(super) core: Rc<Core>,
+    /// Fills in what the engine doesn't know.
+    pub(super) complete_status: Box<dyn Fn(&mut crate::wire::StatusReport)>,
+    pub(super) arrived: Vec<Submission>,
+}
+
+impl Sequencer {
+    /// Runs until the server has been drained.
+    pub(super) async fn run(mut self) {
+        let shared = Arc::clone(self.core.shared());
+        loop {
+            let mut busy = self.take_in();
+            busy |= self.order();
+            busy |= self.release();
+            let waiting = self.engine.waiting_events() as u64;
+            shared.waiting_events.store(waiting, Ordering::Relaxed);
+            self.core.wake_waiting();
+            if busy {
+                self.core.yield_now().await;
+                continue;
+            }
+            if shared.is_draining() && self.engine.is_idle() && !self.core.is_busy() {
+                break;
+            }
+            shared.mailboxes[0].wait().await;
+        }
+        for mailbox in shared.mailboxes.iter().skip(1) {
+            mailbox.send(Message::Drain);
+        }
+        shared.drained.fetch_add(1, Ordering::Release);
+    }
+
+    /// Takes in what has come from this core and from the others.
+    fn take_in(&mut self) -> bool {
+        let mut busy = false;
+        while let Some(message) = self.core.shared().mailboxes[0].receive() {
+            busy = true;
+            match message {
+                Message::Connection(stream) => self.core.adopt(stream),
+                Message::Submit(submission) => self.engine.submit(submission),
+                Message::Reply { to, op, reply } => self.deliver(to, op, reply),
+                Message::Done(owner, job) => self.engine.handle_done(owner, job),
+                Message::Job(_) | Message::Drain => {}
+            }
+        }
+        self.core.take_inbox(&mut self.arrived);
+        for submission in self.arrived.drain(..) {
+            busy = true;
+            self.engine.submit(submission);
+        }
+        busy
+    }
+
+    /// Makes the next batches and hands them to the log.
+    fn order(&mut self) -> bool {
+        let mut busy = false;
+        loop {
+            let now = Timestamp(self.core.now_unix_ns());
+            match self.engine.poll(now, self.permit()) {
+                Ok(Some(frame)) => {
+                    busy = true;
+                    self.log.append(frame);
+                }
+                Ok(None) => return busy,
+                Err(error) => fatal::stop(Reason::DataUnreadable, &error.to_string()),
+            }
+        }
+    }
+
+    fn permit(&self) -> Permit {
+        let ahead = self.engine.end().op.0 - self.log.durable().op.0;
+        let worth = self.engine.waiting_events() >= EVENTS_WORTH_A_BATCH;
+        if !self.log.has_room() || ahead >= BATCHES_MAX {
+            Permit::Reads
+        } else if ahead < BATCHES_AHEAD_MAX || worth {
+            Permit::All
+        } else {
+            Permit::Reads
+        }
+    }
+
+    /// Lets go what is committed.
+    fn release(&mut self) -> bool {
+        let durable = self.log.durable().op;
+        if durable > self.engine.committed() {
+            self.engine.handle_committed(durable);
+            self.core.shared().committed.store(durable.0, Ordering::Release);
+        }
+        let mut busy = false;
+        while let Some(release) = self.engine.poll_release() {
+            busy = true;
+            match release {
+                Release::Reply { to, op, reply } => self.deliver(to, op, reply),
+                Release::Query { to, op, read } => {
+                    if self.queries.send(Query { to, op, read }).is_err() {
+                        fatal::stop(Reason::DataUnreadable, "the query thread has ended");
+                    }
+                }
+            }
+        }
+        busy
+    }
+
+    fn deliver(&self, to: Source, op: Op, mut reply: Reply) {
+        if let Reply::Status(report) = &mut reply {
+            (self.complete_status)(report);
+        }
+        if to.core == 0 {
+            self.core.deliver(to, op, &reply);
+        } else {
+            let mailbox = &self.core.shared().mailboxes[usize::from(to.core)];
+            mailbox.send(Message::Reply { to, op, reply });
+        }
+    }
+}

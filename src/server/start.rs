@@ -1,0 +1,337 @@
+//! Start and stop of the server, in the order that keeps its promises.
+//!
+//! Start: check the machine, take the port, lock the directory, replay, start the log writer, the
+//! query thread and the cores, accept. Stop: accept nothing more, answer what is in flight, sync,
+//! release the directory.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use glommio::{LocalExecutorBuilder, Placement, PoolPlacement};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use socket2::{Domain, Socket as Socket2, Type};
+
+use super::acceptor;
+use super::checks::check_machine;
+use super::core::Core;
+use super::mailbox::Mailbox;
+use super::notify::notify;
+use super::open::{OpenError, Opened, initialize, new_cluster, open};
+use super::owner;
+use super::owners::CoreOwners;
+use super::query;
+use super::sequencer::{Sequencer, ServerEngine};
+use super::shared::{Counters, Shared};
+use crate::engine::{Partition, StoredLog};
+use crate::io::{Clock, SystemClock};
+use crate::limits::PARTITIONS_MAX;
+use crate::log::{ClusterConfig, LogWriter, LogWriterKind, SEGMENT_BYTES_DEFAULT, WriterError};
+use crate::wire::{Limits, StatusReport};
+
+/// Connections that wait in the kernel to be accepted.
+const BACKLOG: i32 = 4_096;
+
+/// How often a core looks for connections that are too slow, and the sequencer for expired holds.
+const TICK: Duration = Duration::from_millis(200);
+
+/// How long clients that don't read may delay the stop.
+const DRAIN_MAX: Duration = Duration::from_secs(10);
+
+/// What a server is started with.
+#[derive(Debug, Clone)]
+pub struct ServerConfig {
+    /// The data directory; created on first use.
+    pub data: PathBuf,
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Core threads; none is one less than the machine has, at least one.
+    pub cores: Option<usize>,
+    /// How the log reaches the disk.
+    pub log_writer: LogWriterKind,
+    /// For a new cluster: bytes of a segment.
+    pub segment_bytes: Option<u64>,
+    /// For a new cluster: accounts that can exist.
+    pub accounts_max: Option<u64>,
+    /// Connections served at once.
+    pub connections_max: Option<u64>,
+    /// The cluster that the directory must belong to.
+    pub cluster: Option<u128>,
+}
+
+/// Accounts of a new cluster that isn't told otherwise.
+const ACCOUNTS_MAX_DEFAULT: u64 = 100_000_000;
+
+/// Open holds of a new cluster that isn't told otherwise.
+const HOLDS_MAX_DEFAULT: u64 = 100_000_000;
+
+/// Connections of a server that isn't told otherwise.
+const CONNECTIONS_MAX_DEFAULT: u64 = 16_384;
+
+/// Requests that one connection may have unanswered.
+const IN_FLIGHT_MAX: u32 = 256;
+
+/// Why a server doesn't start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The kernel refuses io_uring.
+    #[error(
+        "io_uring is not available: {0}. Containers and the sysctl kernel.io_uring_disabled can \
+         forbid it: allow io_uring_setup, io_uring_enter and io_uring_register in the seccomp \
+         profile, or set kernel.io_uring_disabled=0"
+    )]
+    IoUring(std::io::Error),
+    /// Too little memory may be locked.
+    #[error(
+        "only {bytes} bytes of memory may be locked, and io_uring needs at least 524288: set \
+         LimitMEMLOCK=64M in the unit, or `ulimit -l 65536`"
+    )]
+    Memlock {
+        /// The limit.
+        bytes: u64,
+    },
+    /// The port can't be had.
+    #[error("can't listen on {address}: {source}; choose another address with --listen")]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The data directory can't be opened.
+    #[error("{}: {source}", path.display())]
+    Open {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: OpenError,
+    },
+    /// The log can't be written to.
+    #[error("the log can't be written: {0}")]
+    Writer(#[from] WriterError),
+    /// A thread can't be started.
+    #[error("a thread can't be started: {0}")]
+    Thread(std::io::Error),
+    /// More cores than there can be.
+    #[error("{0} cores: choose 1 to {max}", max = PARTITIONS_MAX)]
+    Cores(usize),
+}
+
+/// Serves until a signal asks to stop. Calls `ready` with the address once requests are served.
+///
+/// # Errors
+/// Why it didn't start. Failures while serving end the process.
+pub fn serve(config: &ServerConfig, ready: impl FnOnce(SocketAddr)) -> Result<(), StartError> {
+    let connections_max = config.connections_max.unwrap_or(CONNECTIONS_MAX_DEFAULT);
+    let cores = core_count(config.cores)?;
+    check_machine(connections_max)?;
+    let listener = bind(config.listen)?;
+    let opened = open_or_create(config, cores)?;
+    let Opened { lock, directory, identity, engine, end } = opened;
+    let epoch = end.progress().epoch.0;
+    let op = end.progress().op.0;
+    let mailboxes: Arc<[Mailbox]> = (0..cores).map(|_| Mailbox::default()).collect();
+    let shared = Arc::new(Shared {
+        clock: SystemClock::new(),
+        mailboxes: Arc::clone(&mailboxes),
+        limits: Limits {
+            cluster: identity.cluster.0,
+            in_flight_max: IN_FLIGHT_MAX,
+            idle_seconds_max: 0,
+        },
+        connections_max,
+        connections: AtomicU64::new(0),
+        committed: AtomicU64::new(op),
+        epoch,
+        waiting_events: AtomicU64::new(0),
+        draining: AtomicBool::new(false),
+        drained: AtomicU64::new(0),
+        counters: Counters::default(),
+    });
+    let bell = Arc::clone(&mailboxes);
+    let log = LogWriter::start(end, config.log_writer, Box::new(move || bell[0].ring()))?;
+    let log = Arc::new(log);
+    let queries = query::spawn(
+        StoredLog::new(directory, identity.layout, identity.cluster),
+        Arc::clone(&shared),
+    )
+    .map_err(StartError::Thread)?;
+    let mut partitions = Vec::new();
+    let engine = engine.with_owners(|inline| {
+        partitions = inline.into_partitions();
+        CoreOwners::new(partitions.remove(0), Arc::clone(&mailboxes))
+    });
+    let status = status_of(config, &shared);
+    let sequencer = SequencerParts { engine, log: Arc::clone(&log), queries, status };
+    start_cores(&shared, sequencer, partitions)?;
+    let address = local_address(&listener)
+        .map_err(|source| StartError::Listen { address: config.listen, source })?;
+    let handle = listener.try_clone().map_err(StartError::Thread)?;
+    listen(&listener).map_err(|source| StartError::Listen { address, source })?;
+    acceptor::spawn(listener.into(), Arc::clone(&shared)).map_err(StartError::Thread)?;
+    ready(address);
+    notify("READY=1");
+    wait_for_signal().map_err(StartError::Thread)?;
+    notify("STOPPING=1");
+    tracing::info!("stopping: answering what is in flight");
+    shared.drain();
+    drop(handle.shutdown(std::net::Shutdown::Both));
+    wait_for_drain(&shared);
+    log.close()?;
+    drop(lock);
+    Ok(())
+}
+
+/// What the sequencer is made of, sent to its thread.
+struct SequencerParts {
+    engine: ServerEngine,
+    log: Arc<LogWriter>,
+    queries: crossbeam::channel::Sender<query::Query>,
+    status: Box<dyn Fn(&mut StatusReport) + Send>,
+}
+
+fn core_count(wanted: Option<usize>) -> Result<usize, StartError> {
+    let machine = thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let cores = wanted.unwrap_or_else(|| (machine - 1).clamp(1, PARTITIONS_MAX));
+    if (1..=PARTITIONS_MAX).contains(&cores) { Ok(cores) } else { Err(StartError::Cores(cores)) }
+}
+
+/// Takes the port, but lets nobody connect before the log is replayed.
+fn bind(address: SocketAddr) -> Result<Socket2, StartError> {
+    let bound = || -> std::io::Result<Socket2> {
+        let socket = Socket2::new(Domain::for_address(address), Type::STREAM, None)?;
+        socket.set_reuse_address(true)?;
+        socket.bind(&address.into())?;
+        Ok(socket)
+    };
+    bound().map_err(|source| StartError::Listen { address, source })
+}
+
+fn open_or_create(config: &ServerConfig, cores: usize) -> Result<Opened, StartError> {
+    let failed = |source| StartError::Open { path: config.data.clone(), source };
+    match open(&config.data, cores, config.cluster) {
+        Err(OpenError::Empty | OpenError::Lock(crate::log::LockError::Io(_))) => {}
+        other => return other.map_err(failed),
+    }
+    let cluster = ClusterConfig {
+        cluster: config.cluster.map_or_else(new_cluster, crate::log::ClusterId),
+        segment_bytes: config.segment_bytes.unwrap_or(SEGMENT_BYTES_DEFAULT),
+        accounts_max: config.accounts_max.unwrap_or(ACCOUNTS_MAX_DEFAULT),
+        holds_max: HOLDS_MAX_DEFAULT,
+        rules_version: 1,
+    };
+    initialize(&config.data, cluster).map_err(failed)?;
+    tracing::info!(data = %config.data.display(), cluster = %format_args!("{:032x}", cluster.cluster.0), "made a new cluster");
+    open(&config.data, cores, config.cluster).map_err(failed)
+}
+
+fn local_address(listener: &Socket2) -> std::io::Result<SocketAddr> {
+    let address = listener.local_addr()?;
+    address.as_socket().ok_or_else(|| std::io::Error::other("not an internet address"))
+}
+
+fn listen(listener: &Socket2) -> std::io::Result<()> {
+    listener.listen(BACKLOG)
+}
+
+/// The part of the status that the engine doesn't know.
+fn status_of(config: &ServerConfig, shared: &Arc<Shared>) -> Box<dyn Fn(&mut StatusReport) + Send> {
+    let started = shared.clock.now().monotonic_ns;
+    let shared = Arc::clone(shared);
+    let log_writer = config.log_writer.to_string();
+    Box::new(move |report| {
+        report.version = env!("CARGO_PKG_VERSION").to_owned();
+        report.cluster = format!("{:032x}", shared.limits.cluster);
+        report.state = if shared.is_draining() { "draining" } else { "serving" }.to_owned();
+        report.uptime_seconds = (shared.clock.now().monotonic_ns - started) / 1_000_000_000;
+        report.log_writer = log_writer.clone();
+        report.connections = shared.connections.load(Ordering::Relaxed);
+        for (name, value) in shared.counters.list() {
+            report.counters.insert(name.to_owned(), value);
+        }
+    })
+}
+
+fn start_cores(
+    shared: &Arc<Shared>,
+    sequencer: SequencerParts,
+    partitions: Vec<Partition>,
+) -> Result<(), StartError> {
+    let cores = partitions.len() + 1;
+    for (index, partition) in (1_u16..).zip(partitions) {
+        let shared = Arc::clone(shared);
+        spawn_core(usize::from(index), cores, move || async move {
+            let core = Rc::new(Core::new(index, shared));
+            glommio::spawn_local(tick(Rc::clone(&core))).detach();
+            owner::run(core, partition).await;
+        })?;
+    }
+    let shared = Arc::clone(shared);
+    spawn_core(0, cores, move || async move {
+        let core = Rc::new(Core::new(0, shared));
+        glommio::spawn_local(tick(Rc::clone(&core))).detach();
+        let SequencerParts { engine, log, queries, status } = sequencer;
+        let complete_status = Box::new(move |report: &mut StatusReport| status(report));
+        let arrived = Vec::new();
+        Sequencer { engine, log, queries, core, complete_status, arrived }.run().await;
+    })
+}
+
+/// Starts an executor on a thread of its own, pinned to its processor if the machine has enough.
+fn spawn_core<F, M>(index: usize, cores: usize, make: M) -> Result<(), StartError>
+where
+    M: FnOnce() -> F + Send + 'static,
+    F: Future<Output = ()> + 'static,
+{
+    let processors = thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let placement = if cores <= processors { Placement::Fixed(index) } else { Placement::Unbound };
+    let executor = LocalExecutorBuilder::new(placement)
+        .name(&format!("core-{index}"))
+        .preempt_timer(Duration::from_micros(500))
+        .io_memory(64 << 10)
+        .blocking_thread_pool_placement(PoolPlacement::Unbound(1))
+        .spawn(move || async move {
+            // The first sleep of a process is slow; it must not be a client's.
+            glommio::timer::sleep(Duration::from_micros(1)).await;
+            make().await;
+            // The connections that are left end with the process: a task is never cancelled.
+            std::future::pending::<()>().await;
+        });
+    match executor {
+        Ok(_detached) => Ok(()),
+        Err(error) => Err(StartError::Thread(std::io::Error::other(error.to_string()))),
+    }
+}
+
+/// Looks after what nobody asks for: connections that are too slow, holds that expire.
+async fn tick(core: Rc<Core>) {
+    loop {
+        glommio::timer::sleep(TICK).await;
+        core.sweep();
+        core.shared().mailboxes[usize::from(core.index())].ring();
+    }
+}
+
+/// Returns at the first SIGTERM or SIGINT.
+fn wait_for_signal() -> std::io::Result<()> {
+    let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGINT])?;
+    signals.forever().next();
+    Ok(())
+}
+
+fn wait_for_drain(shared: &Shared) {
+    let cores = shared.mailboxes.len() as u64;
+    let deadline =
+        shared.clock.now().monotonic_ns + u64::try_from(DRAIN_MAX.as_nanos()).unwrap_or(u64::MAX);
+    while shared.drained.load(Ordering::Acquire) < cores {
+        if shared.clock.now().monotonic_ns > deadline {
+            tracing::warn!("some clients don't read their answers; stopping all the same");
+            return;
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+}
