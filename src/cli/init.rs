@@ -7,6 +7,8 @@ use clap::Args;
 use super::args::{CapacityFlags, DataFlags};
 use super::config::Settings;
 use super::exit::{Exit, Failure};
+use super::start::open_exit;
+use crate::server::{cluster_config, initialize};
 
 /// Arguments of `init`.
 #[derive(Debug, Args)]
@@ -20,8 +22,13 @@ pub(crate) struct InitArgs {
 /// Runs the command.
 pub(crate) fn run(
     _args: &InitArgs,
-    _settings: &Settings,
-    _out: &mut dyn Write,
+    settings: &Settings,
+    out: &mut dyn Write,
 ) -> Result<Exit, Failure> {
-    Err(Failure::new(Exit::Unavailable, "init: this build can't do that yet"))
+    let config = cluster_config(None, settings.segment_bytes, settings.accounts_max);
+    initialize(&settings.data, config).map_err(|error| {
+        Failure::new(open_exit(&error), format!("{}: {error}", settings.data.display()))
+    })?;
+    writeln!(out, "cluster {:032x} in {}", config.cluster.0, settings.data.display())?;
+    Ok(Exit::Ok)
 }

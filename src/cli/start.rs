@@ -9,6 +9,8 @@ use clap::Args;
 use super::args::{DataFlags, ServerFlags};
 use super::config::{LogWriter, Settings};
 use super::exit::{Exit, Failure};
+use crate::log::LogWriterKind;
+use crate::server::{OpenError, ServerConfig, StartError, serve};
 
 /// Arguments of `start`.
 #[derive(Debug, Args)]
@@ -53,10 +55,52 @@ impl StartConfig {
     }
 }
 
-/// Serves until it is told to stop.
-pub(crate) fn run(config: &StartConfig, _out: &mut dyn Write) -> Result<Exit, Failure> {
-    Err(Failure::new(
-        Exit::Unavailable,
-        format!("this build has no server to start on {}", config.listen),
-    ))
+/// Serves until it is told to stop. Says where on stdout as soon as requests are served.
+pub(crate) fn run(config: &StartConfig, out: &mut dyn Write) -> Result<Exit, Failure> {
+    let config = ServerConfig {
+        data: config.data.clone(),
+        listen: config.listen,
+        cores: config.cores,
+        log_writer: match config.log_writer {
+            LogWriter::Direct => LogWriterKind::Direct,
+            LogWriter::Mapped => LogWriterKind::Mapped,
+        },
+        segment_bytes: config.segment_bytes,
+        accounts_max: config.accounts_max,
+        connections_max: config.connections_max,
+        cluster: None,
+    };
+    let ready = |address| {
+        // Nobody may be reading; that is no reason not to serve.
+        let _ = writeln!(out, "ready {address}").and_then(|()| out.flush());
+        tracing::info!(%address, data = %config.data.display(), "serving");
+    };
+    serve(&config, ready).map_err(|error| Failure::new(exit_of(&error), error.to_string()))?;
+    Ok(Exit::Ok)
+}
+
+/// The class of what kept the server from starting.
+pub(crate) fn exit_of(error: &StartError) -> Exit {
+    match error {
+        StartError::Cores(_) => Exit::Usage,
+        StartError::Open { source, .. } => open_exit(source),
+        StartError::IoUring(_)
+        | StartError::Memlock { .. }
+        | StartError::Listen { .. }
+        | StartError::Writer(_)
+        | StartError::Thread(_) => Exit::Unavailable,
+    }
+}
+
+/// The class of what keeps a data directory from being opened.
+pub(crate) fn open_exit(error: &OpenError) -> Exit {
+    match error {
+        OpenError::Directory(_) | OpenError::Lock(_) | OpenError::Empty => Exit::Unavailable,
+        OpenError::OtherCluster { .. } => Exit::Usage,
+        OpenError::Create(_) => Exit::Refused,
+        OpenError::Meta(_)
+        | OpenError::Read(_)
+        | OpenError::Replay(_)
+        | OpenError::Recovery(_) => Exit::Damaged,
+    }
 }

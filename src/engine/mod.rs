@@ -6,6 +6,7 @@
 //! by queues on many, with the same code and the same results.
 
 mod accounts;
+mod audit;
 mod batch;
 mod batch_ids;
 mod core;
@@ -28,6 +29,7 @@ mod table;
 mod transfers;
 mod work;
 
+pub use audit::{Audited, TrialBalance};
 pub use core::{Engine, EngineCounts, EngineOptions, LogEnd, Permit, Records};
 pub use hash::IdHasher;
 pub use index::IdIndex;

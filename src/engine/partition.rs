@@ -11,6 +11,7 @@ use super::index::IdIndex;
 use super::known::Known;
 use super::table::AccountTable;
 use super::work::{HoldAnswer, IdAnswer, NO_ROW, Work};
+use crate::ledger::decide::DenseRow;
 use crate::ledger::{Account, Timestamp, Transfer, digest};
 
 /// How many look-ups are on their way to memory at the same time.
@@ -161,6 +162,12 @@ impl Partition {
     #[must_use]
     pub fn account(&self, hash: u64, id: u128) -> Option<Account> {
         self.accounts.find(hash, id).map(|slot| self.accounts.account(slot))
+    }
+
+    /// The row at a slot, which must exist, as a decision would see it.
+    #[must_use]
+    pub fn row(&self, slot: u32) -> DenseRow {
+        self.accounts.dense(slot)
     }
 
     /// The account with the position of its newest transfer record.

@@ -138,6 +138,11 @@ impl AccountTable {
         self.row(slot).account(user_data[slot as usize % CHUNK_ROWS])
     }
 
+    /// The part of an account that a decision sees.
+    pub(super) fn dense(&self, slot: u32) -> DenseRow {
+        self.row(slot).dense()
+    }
+
     /// Position of the newest transfer record of an account, 0 for none.
     pub(super) fn last_position(&self, slot: u32) -> u64 {
         self.row(slot).last_position

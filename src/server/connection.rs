@@ -298,6 +298,10 @@ impl Connection {
         if self.in_flight.get() >= core.limits().in_flight_max {
             return Err(ErrorCode::CreditExceeded.into());
         }
+        if request.is_write() && core.is_log_full() {
+            let error = RequestError::new(ErrorCode::CapacityExceeded);
+            return Err(error.with_detail("the disk of the log is full; reads are still served"));
+        }
         let records_max = self.records_max.get().unwrap_or(0);
         match &mut request {
             Request::LookupAccounts(ids) | Request::LookupTransfers(ids)

@@ -90,6 +90,10 @@ impl Core {
         self.shared.is_draining()
     }
 
+    pub(super) fn is_log_full(&self) -> bool {
+        self.shared.log_full.load(Ordering::Relaxed)
+    }
+
     pub(super) fn count(&self, which: impl Fn(&Counters) -> &AtomicU64) {
         which(&self.shared.counters).fetch_add(1, Ordering::Relaxed);
     }

@@ -19,5 +19,5 @@ mod sequencer;
 mod shared;
 mod start;
 
-pub use open::{OpenError, Opened, initialize, open};
+pub use open::{OpenError, Opened, cluster_config, initialize, open};
 pub use start::{ServerConfig, StartError, serve};

@@ -9,11 +9,18 @@ use crate::io::{Clock, Directory, SystemClock};
 use crate::ledger::{Op, Timestamp};
 use crate::log::{
     ClusterConfig, ClusterId, CreateError, DirectoryLock, Epoch, LockError, LogEnd, LogIdentity,
-    LogReader, Meta, MetaError, Position, ReadError, RecoveryError, RecoveryInput, create_log,
+    LogReader, Meta, MetaError, Position, ReadError, RecoveryError, RecoveryInput,
+    SEGMENT_BYTES_DEFAULT, create_log,
 };
 
 /// Bytes of the newest frames that stay in memory.
 const RECENT_BYTES_MAX: u64 = 64 << 20;
+
+/// Accounts of a new cluster that isn't told otherwise.
+const ACCOUNTS_MAX_DEFAULT: u64 = 100_000_000;
+
+/// Open holds of a new cluster.
+const HOLDS_MAX_DEFAULT: u64 = 100_000_000;
 
 /// Why a data directory can't be opened.
 #[derive(Debug, thiserror::Error)]
@@ -148,8 +155,19 @@ fn random_key() -> u128 {
     half() << 64 | half()
 }
 
-/// A cluster id for a new cluster.
+/// What a new cluster is made of. None takes the default; a cluster that isn't named gets a random
+/// id.
 #[must_use]
-pub fn new_cluster() -> ClusterId {
-    ClusterId(random_key().max(1))
+pub fn cluster_config(
+    cluster: Option<u128>,
+    segment_bytes: Option<u64>,
+    accounts_max: Option<u64>,
+) -> ClusterConfig {
+    ClusterConfig {
+        cluster: ClusterId(cluster.unwrap_or_else(|| random_key().max(1))),
+        segment_bytes: segment_bytes.unwrap_or(SEGMENT_BYTES_DEFAULT),
+        accounts_max: accounts_max.unwrap_or(ACCOUNTS_MAX_DEFAULT),
+        holds_max: HOLDS_MAX_DEFAULT,
+        rules_version: 1,
+    }
 }

@@ -18,7 +18,7 @@ use crate::engine::{Engine, Permit, Release, Source, StoredLog, Submission};
 use crate::fatal::{self, Reason};
 use crate::io::Directory;
 use crate::ledger::{Op, Timestamp};
-use crate::log::LogWriter;
+use crate::log::LogHandle;
 use crate::wire::Reply;
 
 /// The engine as the server runs it.
@@ -36,7 +36,7 @@ const BATCHES_MAX: u64 = 64;
 /// The sequencer and all it talks to.
 pub(super) struct Sequencer {
     pub(super) engine: ServerEngine,
-    pub(super) log: Arc<LogWriter>,
+    pub(super) log: LogHandle,
     pub(super) queries: Sender<Query>,
     pub(super) core: Rc<Core>,
     /// Fills in what the engine doesn't know.
@@ -52,6 +52,7 @@ impl Sequencer {
             let mut busy = self.take_in();
             busy |= self.order();
             busy |= self.release();
+            shared.log_full.store(self.log.progress().is_full(), Ordering::Relaxed);
             let waiting = self.engine.waiting_events() as u64;
             shared.waiting_events.store(waiting, Ordering::Relaxed);
             self.core.wake_waiting();
@@ -99,7 +100,10 @@ impl Sequencer {
             match self.engine.poll(now, self.permit()) {
                 Ok(Some(frame)) => {
                     busy = true;
-                    self.log.append(frame);
+                    // The permit has made sure of room: this thread alone fills the queue.
+                    if self.log.submit(frame).is_err() {
+                        fatal::stop(Reason::LogWriteFailed, "the log's queue overflowed");
+                    }
                 }
                 Ok(None) => return busy,
                 Err(error) => fatal::stop(Reason::DataUnreadable, &error.to_string()),
@@ -108,9 +112,9 @@ impl Sequencer {
     }
 
     fn permit(&self) -> Permit {
-        let ahead = self.engine.end().op.0 - self.log.durable().op.0;
+        let ahead = self.engine.end().op.0 - self.log.progress().durable_op().0;
         let worth = self.engine.waiting_events() >= EVENTS_WORTH_A_BATCH;
-        if !self.log.has_room() || ahead >= BATCHES_MAX {
+        if ahead >= BATCHES_MAX {
             Permit::Reads
         } else if ahead < BATCHES_AHEAD_MAX || worth {
             Permit::All
@@ -121,7 +125,7 @@ impl Sequencer {
 
     /// Lets go what is committed.
     fn release(&mut self) -> bool {
-        let durable = self.log.durable().op;
+        let durable = self.log.progress().durable_op();
         if durable > self.engine.committed() {
             self.engine.handle_committed(durable);
             self.core.shared().committed.store(durable.0, Ordering::Release);

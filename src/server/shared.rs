@@ -49,6 +49,8 @@ pub(super) struct Shared {
     pub(super) epoch: u64,
     /// Events that wait for their turn, as the sequencer saw last.
     pub(super) waiting_events: AtomicU64,
+    /// Whether the disk has no space for more of the log.
+    pub(super) log_full: AtomicBool,
     pub(super) draining: AtomicBool,
     /// Cores that have sent all their answers after the drain.
     pub(super) drained: AtomicU64,

@@ -21,7 +21,7 @@ use super::checks::check_machine;
 use super::core::Core;
 use super::mailbox::Mailbox;
 use super::notify::notify;
-use super::open::{OpenError, Opened, initialize, new_cluster, open};
+use super::open::{OpenError, Opened, cluster_config, initialize, open};
 use super::owner;
 use super::owners::CoreOwners;
 use super::query;
@@ -30,7 +30,10 @@ use super::shared::{Counters, Shared};
 use crate::engine::{Partition, StoredLog};
 use crate::io::{Clock, SystemClock};
 use crate::limits::PARTITIONS_MAX;
-use crate::log::{ClusterConfig, LogWriter, LogWriterKind, SEGMENT_BYTES_DEFAULT, WriterError};
+use crate::log::{
+    LogHandle, LogWriter, LogWriterKind,
+    StartError as WriterStartError, WriterOptions,
+};
 use crate::wire::{Limits, StatusReport};
 
 /// Connections that wait in the kernel to be accepted.
@@ -62,12 +65,6 @@ pub struct ServerConfig {
     /// The cluster that the directory must belong to.
     pub cluster: Option<u128>,
 }
-
-/// Accounts of a new cluster that isn't told otherwise.
-const ACCOUNTS_MAX_DEFAULT: u64 = 100_000_000;
-
-/// Open holds of a new cluster that isn't told otherwise.
-const HOLDS_MAX_DEFAULT: u64 = 100_000_000;
 
 /// Connections of a server that isn't told otherwise.
 const CONNECTIONS_MAX_DEFAULT: u64 = 16_384;
@@ -112,7 +109,7 @@ pub enum StartError {
     },
     /// The log can't be written to.
     #[error("the log can't be written: {0}")]
-    Writer(#[from] WriterError),
+    Writer(#[from] WriterStartError),
     /// A thread can't be started.
     #[error("a thread can't be started: {0}")]
     Thread(std::io::Error),
@@ -150,11 +147,12 @@ pub fn serve(config: &ServerConfig, ready: impl FnOnce(SocketAddr)) -> Result<()
         waiting_events: AtomicU64::new(0),
         draining: AtomicBool::new(false),
         drained: AtomicU64::new(0),
+        log_full: AtomicBool::new(false),
         counters: Counters::default(),
     });
     let bell = Arc::clone(&mailboxes);
-    let log = LogWriter::start(end, config.log_writer, Box::new(move || bell[0].ring()))?;
-    let log = Arc::new(log);
+    let options = WriterOptions { kind: config.log_writer, ..WriterOptions::default() };
+    let writer = LogWriter::start(end, options, Box::new(move |_| bell[0].ring()))?;
     let queries = query::spawn(
         StoredLog::new(directory, identity.layout, identity.cluster),
         Arc::clone(&shared),
@@ -165,8 +163,8 @@ pub fn serve(config: &ServerConfig, ready: impl FnOnce(SocketAddr)) -> Result<()
         partitions = inline.into_partitions();
         CoreOwners::new(partitions.remove(0), Arc::clone(&mailboxes))
     });
-    let status = status_of(config, &shared);
-    let sequencer = SequencerParts { engine, log: Arc::clone(&log), queries, status };
+    let status = status_of(config, &shared, writer.handle().clone());
+    let sequencer = SequencerParts { engine, log: writer.handle().clone(), queries, status };
     start_cores(&shared, sequencer, partitions)?;
     let address = local_address(&listener)
         .map_err(|source| StartError::Listen { address: config.listen, source })?;
@@ -181,7 +179,7 @@ pub fn serve(config: &ServerConfig, ready: impl FnOnce(SocketAddr)) -> Result<()
     shared.drain();
     drop(handle.shutdown(std::net::Shutdown::Both));
     wait_for_drain(&shared);
-    log.close()?;
+    writer.stop();
     drop(lock);
     Ok(())
 }
@@ -189,7 +187,7 @@ pub fn serve(config: &ServerConfig, ready: impl FnOnce(SocketAddr)) -> Result<()
 /// What the sequencer is made of, sent to its thread.
 struct SequencerParts {
     engine: ServerEngine,
-    log: Arc<LogWriter>,
+    log: LogHandle,
     queries: crossbeam::channel::Sender<query::Query>,
     status: Box<dyn Fn(&mut StatusReport) + Send>,
 }
@@ -217,13 +215,7 @@ fn open_or_create(config: &ServerConfig, cores: usize) -> Result<Opened, StartEr
         Err(OpenError::Empty | OpenError::Lock(crate::log::LockError::Io(_))) => {}
         other => return other.map_err(failed),
     }
-    let cluster = ClusterConfig {
-        cluster: config.cluster.map_or_else(new_cluster, crate::log::ClusterId),
-        segment_bytes: config.segment_bytes.unwrap_or(SEGMENT_BYTES_DEFAULT),
-        accounts_max: config.accounts_max.unwrap_or(ACCOUNTS_MAX_DEFAULT),
-        holds_max: HOLDS_MAX_DEFAULT,
-        rules_version: 1,
-    };
+    let cluster = cluster_config(config.cluster, config.segment_bytes, config.accounts_max);
     initialize(&config.data, cluster).map_err(failed)?;
     tracing::info!(data = %config.data.display(), cluster = %format_args!("{:032x}", cluster.cluster.0), "made a new cluster");
     open(&config.data, cores, config.cluster).map_err(failed)
@@ -242,7 +234,7 @@ fn listen(listener: &Socket2) -> std::io::Result<()> {
 fn status_of(config: &ServerConfig, shared: &Arc<Shared>) -> Box<dyn Fn(&mut StatusReport) + Send> {
     let started = shared.clock.now().monotonic_ns;
     let shared = Arc::clone(shared);
-    let log_writer = config.log_writer.to_string();
+    let log_writer = format!("{:?}", config.log_writer).to_lowercase();
     Box::new(move |report| {
         report.version = env!("CARGO_PKG_VERSION").to_owned();
         report.cluster = format!("{:032x}", shared.limits.cluster);
@@ -250,6 +242,9 @@ fn status_of(config: &ServerConfig, shared: &Arc<Shared>) -> Box<dyn Fn(&mut Sta
         report.uptime_seconds = (shared.clock.now().monotonic_ns - started) / 1_000_000_000;
         report.log_writer = log_writer.clone();
         report.connections = shared.connections.load(Ordering::Relaxed);
+        report.log_position = log.progress().durable_position().0;
+        report.counters.insert("log_groups".to_owned(), log.progress().groups());
+        report.counters.insert("log_bytes".to_owned(), log.progress().bytes());
         for (name, value) in shared.counters.list() {
             report.counters.insert(name.to_owned(), value);
         }
