@@ -98,9 +98,8 @@ pub(crate) fn open_exit(error: &OpenError) -> Exit {
         OpenError::Directory(_) | OpenError::Lock(_) | OpenError::Empty => Exit::Unavailable,
         OpenError::OtherCluster { .. } => Exit::Usage,
         OpenError::Create(_) => Exit::Refused,
-        OpenError::Meta(_)
-        | OpenError::Read(_)
-        | OpenError::Replay(_)
-        | OpenError::Recovery(_) => Exit::Damaged,
+        OpenError::Meta(_) | OpenError::Read(_) | OpenError::Replay(_) | OpenError::Recovery(_) => {
+            Exit::Damaged
+        }
     }
 }

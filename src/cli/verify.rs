@@ -72,9 +72,8 @@ pub(crate) fn run(
     settings: &Settings,
     out: &mut dyn Write,
 ) -> Result<Exit, Failure> {
-    let damaged = |text: String| {
-        Failure::new(Exit::Damaged, format!("{}: {text}", settings.data.display()))
-    };
+    let damaged =
+        |text: String| Failure::new(Exit::Damaged, format!("{}: {text}", settings.data.display()));
     let opened = |error: OpenError| {
         Failure::new(open_exit(&error), format!("{}: {error}", settings.data.display()))
     };
@@ -82,8 +81,7 @@ pub(crate) fn run(
     let meta = Meta::load(&directory)
         .map_err(|error| opened(error.into()))?
         .ok_or_else(|| opened(OpenError::Empty))?;
-    let identity =
-        LogIdentity { cluster: meta.config.cluster, layout: meta.config.layout() };
+    let identity = LogIdentity { cluster: meta.config.cluster, layout: meta.config.layout() };
     let mut engine = verifier(&directory, identity, &meta, usize::from(args.partitions));
     let mut reader = LogReader::open(directory, identity).map_err(|error| opened(error.into()))?;
     let bar = progress_bar(&meta);

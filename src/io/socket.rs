@@ -48,6 +48,6 @@ impl Socket {
         // SAFETY: the stream owns the descriptor and outlives this borrow of it.
         let descriptor = unsafe { BorrowedFd::borrow_raw(self.stream.as_raw_fd()) };
         // Already closed by the peer is as good.
-        drop(rustix::net::shutdown(descriptor, rustix::net::Shutdown::Both));
+        let _ = rustix::net::shutdown(descriptor, rustix::net::Shutdown::Both);
     }
 }

@@ -31,8 +31,7 @@ use crate::engine::{Partition, StoredLog};
 use crate::io::{Clock, SystemClock};
 use crate::limits::PARTITIONS_MAX;
 use crate::log::{
-    LogHandle, LogWriter, LogWriterKind,
-    StartError as WriterStartError, WriterOptions,
+    LogHandle, LogWriter, LogWriterKind, StartError as WriterStartError, WriterOptions,
 };
 use crate::wire::{Limits, StatusReport};
 
@@ -231,7 +230,11 @@ fn listen(listener: &Socket2) -> std::io::Result<()> {
 }
 
 /// The part of the status that the engine doesn't know.
-fn status_of(config: &ServerConfig, shared: &Arc<Shared>) -> Box<dyn Fn(&mut StatusReport) + Send> {
+fn status_of(
+    config: &ServerConfig,
+    shared: &Arc<Shared>,
+    log: LogHandle,
+) -> Box<dyn Fn(&mut StatusReport) + Send> {
     let started = shared.clock.now().monotonic_ns;
     let shared = Arc::clone(shared);
     let log_writer = format!("{:?}", config.log_writer).to_lowercase();
