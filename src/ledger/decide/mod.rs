@@ -12,6 +12,7 @@ mod compare;
 mod operand;
 mod pending;
 mod rows;
+mod rules;
 mod transfers;
 
 pub use accounts::{AccountDecider, AccountOperand};

@@ -2,7 +2,8 @@
 
 use super::compare::inherit_user_data;
 use super::operand::{HoldReference, HoldRow, HoldState};
-use super::transfers::{Group, Request, expires_at};
+use super::rules::expires_at;
+use super::transfers::{Group, Request};
 use crate::ledger::{AccountFlags, CreateTransferStatus as Status, Transfer, TransferFlags};
 
 const NOT_WITH_A_SETTLEMENT: u16 = TransferFlags::PENDING
