@@ -33,6 +33,9 @@ pub(crate) struct Arguments {
 /// Flags of every command.
 #[derive(Debug, Args)]
 pub(crate) struct CommonFlags {
+    /// Work with this cluster and no other (32 hexadecimal digits).
+    #[arg(long, value_name = "ID", global = true)]
+    pub cluster: Option<String>,
     /// Read settings from this file and no other.
     #[arg(long, value_name = "FILE", global = true)]
     pub config: Option<PathBuf>,
@@ -170,6 +173,7 @@ impl Arguments {
     /// Every setting that was typed.
     pub(crate) fn flags(&self) -> Flags {
         let mut flags = Flags::default();
+        flags.put(Key::Cluster, self.common.cluster.as_ref());
         flags.put(Key::Log, self.common.log.as_ref());
         flags.put(Key::LogFormat, self.common.log_format.as_ref());
         match &self.command {

@@ -20,6 +20,7 @@ mod shell;
 mod simulate;
 mod start;
 mod status;
+mod table;
 mod verify;
 mod version;
 

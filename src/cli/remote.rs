@@ -75,6 +75,7 @@ impl Server {
     pub(crate) fn connect(settings: &Settings) -> Result<Self, CallError> {
         let options = ConnectOptions {
             name: "partita-cli".to_owned(),
+            cluster: settings.cluster.unwrap_or(0),
             connect_deadline: CONNECT_DEADLINE,
             ..ConnectOptions::new(&settings.connect)
         };

@@ -26,6 +26,8 @@ pub(crate) struct StartArgs {
 pub struct StartConfig {
     /// The data directory; created on first use.
     pub data: PathBuf,
+    /// The cluster that the data must belong to; a new one gets this id.
+    pub cluster: Option<u128>,
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
     /// Core threads, 1 to [`crate::limits::PARTITIONS_MAX`]; none leaves it to the server.
@@ -45,6 +47,7 @@ impl StartConfig {
     pub(crate) fn from_settings(settings: &Settings) -> Self {
         Self {
             data: settings.data.clone(),
+            cluster: settings.cluster,
             listen: settings.listen,
             cores: settings.cores,
             log_writer: settings.log_writer,

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 pub(crate) enum Key {
     /// The data directory.
     Data,
+    /// The cluster that is meant.
+    Cluster,
     /// Where the server listens.
     Listen,
     /// Where client commands connect to.
@@ -29,8 +31,9 @@ pub(crate) enum Key {
 
 impl Key {
     /// Every setting, in the order of `config show`.
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Data,
+        Self::Cluster,
         Self::Listen,
         Self::Connect,
         Self::Cores,
@@ -46,6 +49,7 @@ impl Key {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Data => "data",
+            Self::Cluster => "cluster",
             Self::Listen => "listen",
             Self::Connect => "connect",
             Self::Cores => "cores",

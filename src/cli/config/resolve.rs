@@ -50,6 +50,8 @@ pub(crate) struct Entry {
 pub(crate) struct Settings {
     /// The data directory.
     pub data: PathBuf,
+    /// The cluster that the data or the server must belong to; a new one gets this id.
+    pub cluster: Option<u128>,
     /// Where the server listens.
     pub listen: SocketAddr,
     /// `HOST:PORT` that client commands connect to.
@@ -87,6 +89,7 @@ pub(crate) fn resolve(
 ) -> Result<Settings, Failure> {
     let mut resolver = Resolver { flags, environment, file, entries: Vec::new() };
     let data = resolver.with_default(Key::Data, "./partita-data", parse_path)?;
+    let cluster = resolver.optional(Key::Cluster, parse_cluster)?;
     let listen = resolver.with_default(Key::Listen, "127.0.0.1:7400", parse_listen)?;
     let connect = resolver.with_default(Key::Connect, "127.0.0.1:7400", parse_connect)?;
     let connect_chosen = resolver.entries.last().is_some_and(|e| e.origin != Origin::Default);
@@ -99,6 +102,7 @@ pub(crate) fn resolve(
     let log_format = resolver.with_default(Key::LogFormat, "text", LogFormat::parse)?;
     Ok(Settings {
         data,
+        cluster,
         listen,
         connect,
         connect_chosen,
@@ -184,6 +188,14 @@ fn parse_path(text: &str) -> Result<PathBuf, String> {
     if text.is_empty() { Err("must not be empty".to_owned()) } else { Ok(PathBuf::from(text)) }
 }
 
+fn parse_cluster(text: &str) -> Result<u128, String> {
+    let wrong = || "must be 32 hexadecimal digits, not all 0".to_owned();
+    if text.len() != 32 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(wrong());
+    }
+    u128::from_str_radix(text, 16).ok().filter(|id| *id != 0).ok_or_else(wrong)
+}
+
 fn parse_listen(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| "must be ADDRESS:PORT, such as 127.0.0.1:7400".to_owned())
 }
@@ -224,6 +236,8 @@ mod tests {
 
     use super::*;
 
+    const CLUSTER: &str = "000000000000000000000000000000FF";
+
     fn flags(pairs: &[(Key, &str)]) -> Flags {
         let mut flags = Flags::default();
         for (key, value) in pairs {
@@ -258,9 +272,10 @@ mod tests {
             "PARTITA_DATA" => Some(OsString::from("e")),
             _ => None,
         };
-        let typed = flags(&[(Key::Cores, "1"), (Key::Connect, "db:1")]);
+        let typed = flags(&[(Key::Cores, "1"), (Key::Connect, "db:1"), (Key::Cluster, CLUSTER)]);
         let settings = resolve(&typed, &environment, Some(&file)).unwrap();
         assert_eq!(settings.cores, Some(1));
+        assert_eq!(settings.cluster, Some(0xff));
         assert_eq!(settings.data, PathBuf::from("e"));
         assert_eq!(settings.log.as_deref(), Some("warn"));
         assert!(settings.connect_chosen);
@@ -274,6 +289,9 @@ mod tests {
     fn wrong_values_name_their_origin() {
         for (key, value) in [
             (Key::Data, ""),
+            (Key::Cluster, "1"),
+            (Key::Cluster, "00000000000000000000000000000000"),
+            (Key::Cluster, "+0000000000000000000000000000001"),
             (Key::Listen, "localhost"),
             (Key::Listen, "127.0.0.1:70000"),
             (Key::Connect, "host"),

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::cli::dates::{format_timestamp, parse_timestamp};
+use crate::cli::table::Field;
 use crate::ledger::{
     Account, AccountBalance, AccountFilter, AccountFlags, PendingStatus, QueryAccountsFilter,
     QueryTransfersFilter, Transfer, TransferFlags,
@@ -18,20 +19,6 @@ pub(crate) trait Fields {
 
     /// Every field with its value.
     fn get(&self) -> Vec<Field>;
-}
-
-/// A field with its value.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Field {
-    /// Its name.
-    pub name: &'static str,
-    /// Its value for a person, readable by a statement.
-    pub text: String,
-    /// Its value for a program. Integers of more than 32 bits are strings, since many readers of
-    /// JSON would round them.
-    pub json: Value,
-    /// Whether it is zero.
-    pub is_zero: bool,
 }
 
 /// How the values of one type of field are read and shown.

@@ -5,7 +5,7 @@
 
 mod complete;
 mod execute;
-mod fields;
+pub(crate) mod fields;
 mod help;
 mod interactive;
 mod lexer;

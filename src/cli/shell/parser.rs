@@ -234,9 +234,13 @@ impl<'a> Parser<'a> {
     /// Ids, bare or as `id=…`, with or without commas; at least one.
     fn ids(&mut self) -> Result<Vec<u128>, ParseError> {
         let mut ids = Vec::new();
+        let mut is_complete = false;
         loop {
             match self.peek() {
-                Some(Token::Comma) if !ids.is_empty() => self.at += 1,
+                Some(Token::Comma) if is_complete => {
+                    self.at += 1;
+                    is_complete = false;
+                }
                 Some(Token::Word(word)) => {
                     let mut place = self.place();
                     let mut value = word;
@@ -253,8 +257,9 @@ impl<'a> Parser<'a> {
                     let id = parse_number(value, u128::MAX)
                         .map_err(|message| ParseError { place, message })?;
                     ids.push(id);
+                    is_complete = true;
                 }
-                None | Some(Token::End) if !ids.is_empty() => return Ok(ids),
+                None | Some(Token::End) if is_complete => return Ok(ids),
                 _ => {
                     let message = "an id belongs here".to_owned();
                     return Err(ParseError { place: self.place(), message });

@@ -4,24 +4,12 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use super::fields::{Field, Fields};
-use crate::cli::dates::format_timestamp;
+use super::fields::Fields;
+use crate::cli::table::{Field, json_rows, write_table};
 use crate::ledger::{
     CreateAccountStatus, CreateResult, CreateTransferStatus, Op, ResolveOutcome, ResolveResult,
 };
 use crate::wire::{Reply, Request, StatusReport};
-
-/// Columns that are shown even if all their values are 0.
-const ALWAYS: [&str; 8] = [
-    "id",
-    "debit_account_id",
-    "credit_account_id",
-    "amount",
-    "debits_posted",
-    "credits_posted",
-    "ledger",
-    "code",
-];
 
 /// An answer, ready to be shown.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,51 +54,12 @@ impl Shown {
 
     /// Writes a table.
     pub(crate) fn write_table(&self, out: &mut dyn Write) -> io::Result<()> {
-        let Some(first) = self.rows.first() else { return writeln!(out, "{}", self.empty) };
-        let columns: Vec<usize> = (0..first.len())
-            .filter(|column| {
-                let shown = |row: &Vec<Field>| {
-                    row.get(*column).is_some_and(|f| !f.is_zero || ALWAYS.contains(&f.name))
-                };
-                self.rows.iter().any(shown)
-            })
-            .collect();
-        let widths: Vec<usize> = columns
-            .iter()
-            .map(|column| {
-                let texts = self.rows.iter().filter_map(|row| row.get(*column));
-                let texts = texts.map(|field| field.text.chars().count());
-                texts.chain([first[*column].name.len()]).max().unwrap_or(0)
-            })
-            .collect();
-        let line = |cells: Vec<&str>| {
-            let cells: Vec<String> = (cells.iter().zip(&widths))
-                .map(|(text, width)| {
-                    let is_number = text.starts_with(|c: char| c.is_ascii_digit())
-                        && text.bytes().all(|b| b.is_ascii_digit());
-                    if is_number { format!("{text:>width$}") } else { format!("{text:<width$}") }
-                })
-                .collect();
-            cells.join("  ").trim_end().to_owned()
-        };
-        writeln!(out, "{}", line(columns.iter().map(|column| first[*column].name).collect()))?;
-        for row in &self.rows {
-            writeln!(
-                out,
-                "{}",
-                line(columns.iter().map(|column| row[*column].text.as_str()).collect())
-            )?;
-        }
-        Ok(())
+        write_table(out, &self.rows, self.empty)
     }
 
     /// The answer as a JSON object.
     pub(crate) fn json(&self, request: &Request, op: Op) -> Value {
-        let results: Vec<Value> = self
-            .rows
-            .iter()
-            .map(|row| row.iter().map(|f| (f.name.to_owned(), f.json.clone())).collect())
-            .collect();
+        let results = json_rows(&self.rows);
         json!({ "operation": operation_name(request), "op": op.0.to_string(), "results": results })
     }
 }
@@ -137,20 +86,6 @@ fn rows<T: Fields>(records: &[T]) -> Vec<Vec<Field>> {
     records.iter().map(Fields::get).collect()
 }
 
-fn text_field(name: &'static str, text: &str) -> Field {
-    Field { name, text: text.to_owned(), json: Value::String(text.to_owned()), is_zero: false }
-}
-
-fn id_field(id: u128) -> Field {
-    text_field("id", &id.to_string())
-}
-
-fn time_field(timestamp: u64) -> Field {
-    let text = if timestamp == 0 { String::new() } else { format_timestamp(timestamp) };
-    let json = Value::String(timestamp.to_string());
-    Field { name: "timestamp", text, json, is_zero: timestamp == 0 }
-}
-
 fn account_status(code: u32) -> (Option<CreateAccountStatus>, &'static str) {
     let status = CreateAccountStatus::from_code(code);
     (status, status.map_or("unknown_status", CreateAccountStatus::name))
@@ -172,7 +107,11 @@ fn created<S>(
     for (id, result) in ids.zip(results) {
         let (status, name) = read(result.status);
         refused |= is_refusal(status);
-        rows.push(vec![id_field(id), text_field("status", name), time_field(result.timestamp)]);
+        rows.push(vec![
+            Field::text("id", id.to_string()),
+            Field::text("status", name),
+            Field::time(result.timestamp),
+        ]);
     }
     Shown { rows, empty: "no events", refused }
 }
@@ -180,7 +119,11 @@ fn created<S>(
 fn resolved((id, result): (&u128, &ResolveResult)) -> Vec<Field> {
     let outcome = ResolveOutcome::from_code(result.outcome);
     let name = outcome.map_or("unknown_outcome", ResolveOutcome::name);
-    vec![id_field(*id), text_field("outcome", name), time_field(result.timestamp)]
+    vec![
+        Field::text("id", id.to_string()),
+        Field::text("outcome", name),
+        Field::time(result.timestamp),
+    ]
 }
 
 fn status_rows(report: &StatusReport) -> Vec<Vec<Field>> {
@@ -188,7 +131,7 @@ fn status_rows(report: &StatusReport) -> Vec<Vec<Field>> {
     let row = |name: &str, value: &Value| {
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         let value = Field { name: "value", text, json: value.clone(), is_zero: false };
-        vec![text_field("name", name), value]
+        vec![Field::text("name", name), value]
     };
     let mut rows = Vec::new();
     for (name, value) in &all {

@@ -133,6 +133,8 @@ fn mistakes_are_shown_at_their_place() {
         ("lookup-accounts", "an id belongs here", "^"),
         ("lookup-accounts 1 x", "\"x\" is no whole number", "^"),
         ("lookup-accounts 1,;", "an id belongs here", "^"),
+        ("lookup-accounts ,1", "an id belongs here", "^"),
+        ("lookup-accounts 1,,2", "an id belongs here", "^"),
         ("get-account-transfers account_id=1, limit=2", "nothing more belongs here", "^"),
         ("status now", "nothing more belongs here", "^^^"),
         ("help nonsense", "unknown operation nonsense", "^^^^^^^^"),
