@@ -11,6 +11,8 @@ mod mapped;
 mod run;
 
 #[cfg(test)]
+mod killed;
+#[cfg(test)]
 mod tests;
 
 pub use handle::{LogHandle, LogProgress, LogWriter, LogWriterKind, StartError, WriterOptions};

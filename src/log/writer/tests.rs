@@ -18,7 +18,7 @@ use crate::log::recovery::{LogEnd, RecoveryInput};
 
 use super::*;
 
-const CONFIG: ClusterConfig = ClusterConfig {
+pub(super) const CONFIG: ClusterConfig = ClusterConfig {
     cluster: ClusterId(5),
     segment_bytes: limits::SEGMENT_BYTES_MIN,
     accounts_max: 10,
@@ -27,7 +27,7 @@ const CONFIG: ClusterConfig = ClusterConfig {
 };
 const LAYOUT: Layout = CONFIG.layout();
 
-fn recover(directory: &Directory) -> (u64, LogEnd<Directory>) {
+pub(super) fn recover(directory: &Directory) -> (u64, LogEnd<Directory>) {
     let meta = Meta::load(directory).unwrap().unwrap();
     let identity = LogIdentity { cluster: CONFIG.cluster, layout: LAYOUT };
     let mut reader = LogReader::open(directory.clone(), identity).unwrap();
@@ -42,14 +42,14 @@ fn recover(directory: &Directory) -> (u64, LogEnd<Directory>) {
 }
 
 /// Builds frames one after the other, as the engine does.
-struct Source {
+pub(super) struct Source {
     builder: FrameBuilder,
     progress: Progress,
     next_id: u128,
 }
 
 impl Source {
-    fn new(progress: Progress, next_id: u128) -> Self {
+    pub(super) fn new(progress: Progress, next_id: u128) -> Self {
         let start = Self::start(&progress);
         Self { builder: FrameBuilder::new(FramePool::new(32), start), progress, next_id }
     }
@@ -63,7 +63,7 @@ impl Source {
         }
     }
 
-    fn next(&mut self, transfers: u16, with_history: bool) -> Arc<Frame> {
+    pub(super) fn next(&mut self, transfers: u16, with_history: bool) -> Arc<Frame> {
         self.builder.restart(Self::start(&self.progress));
         for index in 0..transfers {
             let transfer =
@@ -86,7 +86,7 @@ impl Source {
     }
 }
 
-fn submit(writer: &LogWriter, mut frame: Arc<Frame>) {
+pub(super) fn submit(writer: &LogWriter, mut frame: Arc<Frame>) {
     while let Err(back) = writer.handle().submit(frame) {
         frame = back;
         std::thread::sleep(Duration::from_micros(100));
