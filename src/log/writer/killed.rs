@@ -3,6 +3,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
+use std::sync::mpsc;
 use std::time::Duration;
 
 use crate::io::{Clock, Directory, SystemClock};
@@ -59,6 +60,7 @@ fn survives(kind: LogWriterKind, name: &str, rounds: u64) {
             .spawn()
             .unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap());
+        let (began, has_begun) = mpsc::channel();
         let reading = std::thread::spawn(move || {
             let mut last = Op(0);
             for line in lines.lines().map_while(Result::ok) {
@@ -66,11 +68,14 @@ fn survives(kind: LogWriterKind, name: &str, rounds: u64) {
                     && let Ok(op) = op.parse()
                 {
                     last = Op(op);
+                    // Nobody listens after the first.
+                    let _ = began.send(());
                 }
             }
             last
         });
-        std::thread::sleep(Duration::from_micros(100_000 + random % 150_000));
+        has_begun.recv_timeout(Duration::from_secs(60)).unwrap();
+        std::thread::sleep(Duration::from_micros(random % 120_000));
         child.kill().unwrap();
         child.wait().unwrap();
         let acknowledged = reading.join().unwrap();
