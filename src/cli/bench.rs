@@ -156,7 +156,9 @@ pub(crate) fn run(
         measure(&args.load(resolve(&settings.connect)?, seed), &clock, &mut tell)?
     } else {
         let server = OwnServer::start(&own_program()?, &options(args, settings))?;
-        warn_of_memory(server.directory());
+        if let Some(directory) = server.directory() {
+            warn_of_memory(directory);
+        }
         let report = measure(&args.load(server.address(), seed), &clock, &mut tell)?;
         server.stop()?;
         report

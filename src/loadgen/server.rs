@@ -1,4 +1,4 @@
-//! A server of one's own: started in a temporary directory, stopped at the end.
+//! A server of one's own: a child process, ready when it is returned, gone when it is dropped.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -26,8 +26,8 @@ const READY: &str = "ready ";
 pub struct OwnServer {
     child: Child,
     address: SocketAddr,
-    /// Removed at the end.
-    directory: TempDir,
+    /// Removed at the end, when it is the server's own.
+    directory: Option<TempDir>,
 }
 
 /// How to start it.
@@ -38,17 +38,32 @@ pub struct ServerOptions {
 }
 
 impl OwnServer {
-    /// Starts `program` as a server on a free port and waits until it is ready.
+    /// Starts `program` as a server on a free port, with a temporary directory for its data, and
+    /// waits until it is ready.
     ///
     /// # Errors
     /// It can't be started, or ends or says nothing instead of being ready.
     pub fn start(program: &Path, options: &ServerOptions) -> Result<Self, LoadError> {
         let directory = tempfile::Builder::new().prefix("partita-bench-").tempdir();
         let directory = directory.map_err(LoadError::io("making a temporary directory"))?;
+        let mut server = Self::start_in(program, &directory.path().join("data"), options)?;
+        server.directory = Some(directory);
+        Ok(server)
+    }
+
+    /// The same with a data directory that stays.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_in(
+        program: &Path,
+        data: &Path,
+        options: &ServerOptions,
+    ) -> Result<Self, LoadError> {
         let mut child = Command::new(program)
             .arg("start")
             .arg("--data")
-            .arg(directory.path().join("data"))
+            .arg(data)
             .args(["--listen", "127.0.0.1:0", "--log", "warn"])
             .args(&options.flags)
             .stdin(Stdio::null())
@@ -56,7 +71,7 @@ impl OwnServer {
             .spawn()
             .map_err(LoadError::io("starting a server"))?;
         match wait_until_ready(&mut child) {
-            Ok(address) => Ok(Self { child, address, directory }),
+            Ok(address) => Ok(Self { child, address, directory: None }),
             Err(error) => {
                 let _ = child.kill();
                 let _ = child.wait();
@@ -71,10 +86,15 @@ impl OwnServer {
         self.address
     }
 
-    /// Where it keeps its data.
+    /// The temporary directory, when it has one.
     #[must_use]
-    pub fn directory(&self) -> &Path {
-        self.directory.path()
+    pub fn directory(&self) -> Option<&Path> {
+        self.directory.as_ref().map(TempDir::path)
+    }
+
+    /// Ends it at once, as a crash of the process would (SIGKILL), and waits until it is gone.
+    pub fn kill(self) {
+        drop(self);
     }
 
     /// Asks it to drain and end, and waits.
