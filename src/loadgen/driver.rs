@@ -245,10 +245,10 @@ impl<'a> Driver<'a> {
             self.connections[at].waiting.push_back(schedule.due_ns(self.due));
             self.due += 1;
             self.waiting += 1;
-            self.results.waiting_max = self.results.waiting_max.max(self.waiting);
             if self.connections[at].has_free_slot() {
                 self.fill(at, now_ns)?;
             }
+            self.results.waiting_max = self.results.waiting_max.max(self.waiting);
         }
         Ok(())
     }
