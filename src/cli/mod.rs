@@ -1,7 +1,7 @@
 //! The command line: one file per subcommand, configuration, exit statuses.
 //!
 //! Data goes to stdout, everything said about the work to stderr. A command gets its resolved
-//! settings and a writer, and answers with an [`exit::Exit`] or an [`exit::Failure`]; only [`main`]
+//! settings and a writer, and answers with an [`Exit`] or a failure; only [`main`]
 //! turns that into the process's status.
 
 mod args;

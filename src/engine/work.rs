@@ -55,7 +55,7 @@ pub struct Work {
     pub hold_places: Vec<u32>,
     /// One for each hold.
     pub hold_answers: Vec<HoldAnswer>,
-    /// For each of `accounts`: its place in `rows`, or [`NO_ROW`].
+    /// For each of `accounts`: its place in `rows`, or `NO_ROW`.
     pub account_places: Vec<u32>,
     /// The accounts of the batch.
     pub rows: Vec<DenseRow>,
