@@ -69,16 +69,24 @@ impl Shard {
         }
     }
 
-    /// Puts in an id that is not there, at the first free place. There is one.
+    /// Sets the value of an id, at its place or at the first free one. There is one.
     #[inline]
-    fn insert(&mut self, hash: u64, id: u128, value: u64) {
+    fn set(&mut self, hash: u64, id: u128, value: u64) -> Option<u64> {
+        let tag = tag_of(hash);
         let mut at = self.home(hash);
-        while self.tags[at] != 0 {
+        loop {
+            let found = self.tags[at];
+            if found == 0 {
+                self.tags[at] = tag;
+                self.entries[at] = Entry::new(id, value);
+                self.used += 1;
+                return None;
+            }
+            if found == tag && self.entries[at].id() == id {
+                return Some(std::mem::replace(&mut self.entries[at].value, value));
+            }
             at = self.next(at);
         }
-        self.tags[at] = tag_of(hash);
-        self.entries[at] = Entry::new(id, value);
-        self.used += 1;
     }
 
     fn grow(&mut self, hasher: IdHasher) {
@@ -88,7 +96,7 @@ impl Shard {
         self.used = 0;
         for (tag, entry) in tags.into_iter().zip(entries) {
             if tag != 0 {
-                self.insert(hasher.hash(entry.id()), entry.id(), entry.value);
+                self.set(hasher.hash(entry.id()), entry.id(), entry.value);
             }
         }
     }
@@ -153,19 +161,16 @@ impl IdIndex {
         shard.find(hash, id).map(|at| shard.entries[at].value)
     }
 
-    /// Sets the value of an id, new or known.
+    /// Sets the value of an id, new or known. Gives the value that it had.
     #[inline]
-    pub fn set(&mut self, hash: u64, id: u128, value: u64) {
+    pub fn set(&mut self, hash: u64, id: u128, value: u64) -> Option<u64> {
         let shard = &mut self.shards[shard_of(hash)];
-        if let Some(at) = shard.find(hash, id) {
-            shard.entries[at].value = value;
-            return;
-        }
         if (shard.used + 1) * 4 > shard.tags.len() * 3 {
             shard.grow(self.hasher);
         }
-        shard.insert(hash, id, value);
-        self.entries += 1;
+        let before = shard.set(hash, id, value);
+        self.entries += usize::from(before.is_none());
+        before
     }
 }
 

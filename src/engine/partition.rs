@@ -122,13 +122,14 @@ impl Partition {
 
     /// Takes over what was decided.
     pub fn apply(&mut self, work: &mut Work) {
-        for (&slot, row) in work.slots.iter().zip(&work.rows) {
-            self.accounts.store(slot, row);
-        }
+        self.accounts.store_all(&work.slots, &work.rows);
         for (account, hash) in &work.created_accounts {
             self.accounts.insert(*hash, account);
         }
         for sets in work.sets.chunks(LANES) {
+            for &(_, hash, _) in sets {
+                self.transfers.prefetch_tags(hash);
+            }
             for &(_, hash, _) in sets {
                 self.transfers.prefetch_entry(hash);
             }
@@ -151,11 +152,10 @@ impl Partition {
 
     fn set_transfer(&mut self, id: u128, hash: u64, value: u64) {
         let part = |value| digest::transfer_id(id, Known::digest_part(value));
-        if let Some(before) = self.transfers.get(hash, id) {
+        if let Some(before) = self.transfers.set(hash, id, value) {
             self.transfers_digest = self.transfers_digest.wrapping_sub(part(before));
         }
         self.transfers_digest = self.transfers_digest.wrapping_add(part(value));
-        self.transfers.set(hash, id, value);
     }
 
     /// The whole account.

@@ -1,5 +1,7 @@
 //! Answering reads from the state between two batches.
 
+use std::collections::VecDeque;
+
 use super::core::{Activity, Engine, Records};
 use super::known::Known;
 use super::owners::{Answer, Owners, Read, limit_of};
@@ -24,8 +26,8 @@ struct Answers {
     accounts: Vec<Option<Account>>,
     chains: Vec<Option<(Account, u64)>>,
     transfers: Vec<Option<Known>>,
-    /// For each query of accounts in turn, those of each owner.
-    queries: Vec<Vec<Account>>,
+    /// By owner, for each query of accounts in turn.
+    queries: Vec<VecDeque<Vec<Account>>>,
 }
 
 /// The questions for each owner.
@@ -141,7 +143,8 @@ impl<O: Owners, R: Records> Engine<O, R> {
 
     fn sort_answers(&mut self) -> Answers {
         let mut sorted = Answers::default();
-        for (_, answer) in self.answers.drain(..) {
+        sorted.queries.resize_with(self.works.len(), VecDeque::new);
+        for (owner, answer) in self.answers.drain(..) {
             match answer {
                 Answer::Accounts(found) => {
                     for (tag, account) in found {
@@ -158,7 +161,7 @@ impl<O: Owners, R: Records> Engine<O, R> {
                         put_at(&mut sorted.transfers, tag, known);
                     }
                 }
-                Answer::Query(found) => sorted.queries.push(found),
+                Answer::Query(found) => sorted.queries[owner].push_back(found),
                 Answer::Expired(..) | Answer::Timestamps(_) => {}
             }
         }
@@ -220,8 +223,9 @@ impl<O: Owners, R: Records> Engine<O, R> {
             self.refuse(to, error);
             return;
         }
-        let owners = self.works.len();
-        let mut found = answers.queries.drain(..owners).flatten().collect::<Vec<_>>();
+        // Each owner answers in the order of the questions.
+        let queries = answers.queries.iter_mut().filter_map(VecDeque::pop_front);
+        let mut found = queries.flatten().collect::<Vec<_>>();
         found.sort_by_key(|account| account.timestamp);
         if filter.flags & QueryFilterFlags::REVERSED != 0 {
             found.reverse();

@@ -9,6 +9,9 @@ use crate::ledger::{Account, digest};
 /// Rows are allocated in chunks that never move, so that growing never copies them.
 const CHUNK_ROWS: usize = 1 << 14;
 
+/// How far ahead rows are asked for when many are stored.
+const PREFETCH_ROWS: usize = 16;
+
 /// The part of an account that transfers touch: two cache lines.
 #[repr(C, align(64))]
 #[derive(Debug, Clone, Copy, Default)]
@@ -104,8 +107,18 @@ impl AccountTable {
         row.mark - 1
     }
 
+    /// Copies the dense rows back and ends their places in the batch.
+    pub(super) fn store_all(&mut self, slots: &[u32], rows: &[DenseRow]) {
+        for (at, (&slot, row)) in slots.iter().zip(rows).enumerate() {
+            if let Some(&ahead) = slots.get(at + PREFETCH_ROWS) {
+                self.prefetch_row(ahead);
+            }
+            self.store(slot, row);
+        }
+    }
+
     /// Copies a dense row back and ends its place in the batch.
-    pub(super) fn store(&mut self, slot: u32, dense: &DenseRow) {
+    fn store(&mut self, slot: u32, dense: &DenseRow) {
         let row = self.row_mut(slot);
         let before = digest::account_state(row.id, &row.dense());
         row.set(dense);
