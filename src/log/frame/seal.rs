@@ -54,7 +54,8 @@ impl Sealer {
         }
         let header_bytes = header.to_bytes(self.cluster);
         let table = &target[tail.table..tail.trailer];
-        self.chain = chain_value(&header_bytes, table);
+        let content = &target[to_usize(FRAME_HEADER_BYTES)..tail.trailer];
+        self.chain = chain_value(&header_bytes, content);
         let trailer = trailer_bytes(
             self.cluster,
             header.epoch,
@@ -72,11 +73,12 @@ impl Sealer {
     }
 }
 
-/// The chain value after a frame. Its header holds the value before.
-pub(super) fn chain_value(header: &[u8], table: &[u8]) -> ChainValue {
+/// The chain value after a frame. Its header holds the value before; `content` is all that stands
+/// between header and trailer, the table of sums included.
+pub(super) fn chain_value(header: &[u8], content: &[u8]) -> ChainValue {
     let mut hasher = blake3::Hasher::new();
     hasher.update(header);
-    hasher.update(table);
+    hasher.update(content);
     ChainValue(*hasher.finalize().as_bytes())
 }
 

@@ -8,8 +8,8 @@ use crate::checksum;
 use crate::io::to_usize;
 
 use super::format::{FRAME_ALIGNMENT, Tail};
-use super::header::{ClusterId, FrameHeader, RAW_HEADER_BYTES, seed};
-use super::seal::{chain_value, trailer_bytes};
+use super::header::{ChainValue, ClusterId, FrameHeader, RAW_HEADER_BYTES, seed};
+use super::seal::trailer_bytes;
 
 /// The unit in which a disk loses writes.
 const SECTOR: usize = 512;
@@ -31,7 +31,10 @@ pub(in crate::log) fn is_torn(cluster: ClusterId, header: &FrameHeader, bytes: &
     let Some(header_bytes) = bytes.first_chunk::<RAW_HEADER_BYTES>() else {
         return false;
     };
-    let chain = chain_value(header_bytes, table);
+    // The content may lack parts, so the chain value can't be computed; as it was stored it still
+    // has to agree with the trailer's own sum.
+    let Some(&stored) = bytes[tail.trailer..].first_chunk::<32>() else { return false };
+    let chain = ChainValue(stored);
     let trailer = trailer_bytes(cluster, header.epoch, header.position, header_bytes, table, chain);
     if bytes[tail.trailer..] != trailer {
         // Nothing says which block is wrong. The sums themselves must be missing somewhere.

@@ -87,7 +87,7 @@ impl<'a> FrameView<'a> {
         let header_bytes: &[u8; RAW_HEADER_BYTES] =
             bytemuck::from_bytes(&bytes[..RAW_HEADER_BYTES]);
         let table = &bytes[tail.table..tail.trailer];
-        let chain = chain_value(header_bytes, table);
+        let chain = chain_value(header_bytes, &bytes[RAW_HEADER_BYTES..tail.trailer]);
         let trailer = trailer_bytes(cluster, header.epoch, position, header_bytes, table, chain);
         if bytes[tail.trailer..] != trailer {
             return Err(FrameError::Trailer);
