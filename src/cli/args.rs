@@ -193,7 +193,7 @@ impl Arguments {
                 args.server.put(&mut flags);
             }
             Command::Verify(args) => args.data.put(&mut flags),
-            Command::Inspect(args) => args.data.put(&mut flags),
+            Command::Inspect(args) => flags.put(Key::Data, args.data.as_ref()),
             Command::Config { command: ConfigCommand::Show(args) } => {
                 args.data.put(&mut flags);
                 args.connect.put(&mut flags);

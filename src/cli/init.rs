@@ -25,7 +25,7 @@ pub(crate) fn run(
     settings: &Settings,
     out: &mut dyn Write,
 ) -> Result<Exit, Failure> {
-    let config = cluster_config(None, settings.segment_bytes, settings.accounts_max);
+    let config = cluster_config(settings.cluster, settings.segment_bytes, settings.accounts_max);
     initialize(&settings.data, config).map_err(|error| {
         Failure::new(open_exit(&error), format!("{}: {error}", settings.data.display()))
     })?;

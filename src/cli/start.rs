@@ -71,7 +71,7 @@ pub(crate) fn run(config: &StartConfig, out: &mut dyn Write) -> Result<Exit, Fai
         segment_bytes: config.segment_bytes,
         accounts_max: config.accounts_max,
         connections_max: config.connections_max,
-        cluster: None,
+        cluster: config.cluster,
     };
     let ready = |address| {
         // Nobody may be reading; that is no reason not to serve.

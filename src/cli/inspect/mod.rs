@@ -14,7 +14,6 @@ use std::io::Write;
 
 use clap::{Args, Subcommand};
 
-use super::args::DataFlags;
 use super::config::Settings;
 use super::exit::{Exit, Failure};
 use log::Log;
@@ -29,8 +28,8 @@ pub(crate) struct InspectArgs {
     #[arg(long, global = true)]
     pub json: bool,
     /// The data directory [default: ./partita-data].
-    #[command(flatten)]
-    pub data: DataFlags,
+    #[arg(long, value_name = "DIR", global = true)]
+    pub data: Option<String>,
 }
 
 /// What to look at.

@@ -133,14 +133,8 @@ fn status_rows(report: &StatusReport) -> Vec<Vec<Field>> {
         let value = Field { name: "value", text, json: value.clone(), is_zero: false };
         vec![Field::text("name", name), value]
     };
-    let mut rows = Vec::new();
-    for (name, value) in &all {
-        match value {
-            Value::Object(counters) => {
-                rows.extend(counters.iter().map(|(name, value)| row(name, value)));
-            }
-            value => rows.push(row(name, value)),
-        }
-    }
-    rows
+    // What every server has comes first, whatever else it counts after it.
+    let (counters, plain): (Vec<_>, Vec<_>) = all.iter().partition(|(_, value)| value.is_object());
+    let counters = counters.into_iter().filter_map(|(_, value)| value.as_object()).flatten();
+    plain.into_iter().chain(counters).map(|(name, value)| row(name, value)).collect()
 }
