@@ -105,13 +105,28 @@ impl<'a> Session<'a> {
         let operation = operation_name(request);
         let failure = Failure::from(error);
         let message = failure.message.unwrap_or_default();
+        // Ids that were made here are known to nobody else, and settling needs them.
+        let ids = if failure.exit == Exit::Unknown { written_ids(request) } else { Vec::new() };
         if self.json {
-            let error = json!({ "exit": failure.exit.code(), "message": message });
+            let error = json!({ "exit": failure.exit.code(), "message": message, "ids": ids });
             writeln!(out, "{}", json!({ "operation": operation, "error": error }))?;
         }
         out.flush()?;
         say(&format!("{operation}: {message}"));
+        if !ids.is_empty() {
+            say(&format!("settle it by sending the same again, with the ids {}", ids.join(" ")));
+        }
         Ok((failure.exit, next))
+    }
+}
+
+/// The ids that a write names.
+fn written_ids(request: &Request) -> Vec<String> {
+    match request {
+        Request::CreateAccounts(events) => events.iter().map(|e| e.id.to_string()).collect(),
+        Request::CreateTransfers(events) => events.iter().map(|e| e.id.to_string()).collect(),
+        Request::ResolveTransfers { ids, .. } => ids.iter().map(u128::to_string).collect(),
+        _ => Vec::new(),
     }
 }
 

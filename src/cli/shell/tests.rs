@@ -315,6 +315,7 @@ fn the_status_of_a_script_is_that_of_its_worst_statement() {
     let (exit, shown) = script(&refused, true, 1);
     assert_eq!(exit, Exit::Unknown);
     assert_eq!(shown.lines().count(), 2, "nothing runs after a lost server");
+    assert!(shown.contains(r#""ids":["1","2"]"#), "the ids in doubt are named: {shown}");
     assert_eq!(script(&format!("{BOOK} exit; create-accounts id=0"), false, u64::MAX).0, Exit::Ok);
 }
 
