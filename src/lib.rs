@@ -14,7 +14,6 @@ pub mod wire;
 pub mod engine;
 pub mod server;
 pub mod client;
-pub mod observe;
 pub mod loadgen;
 pub mod sim;
 pub mod cli;
