@@ -108,8 +108,13 @@ fn main() {
     let hasher = IdHasher::new(hash_key);
     let partitions = (0..options.partitions).map(|_| Partition::new(hasher)).collect();
     let layout = Layout::default();
-    let limits =
-        EngineOptions { layout, hash_key, accounts_max: 1 << 30, recent_bytes_max: 8 << 20 };
+    let limits = EngineOptions {
+        layout,
+        hash_key,
+        accounts_max: 1 << 30,
+        holds_max: 1 << 30,
+        recent_bytes_max: 8 << 20,
+    };
     let end =
         LogEnd { position: layout.first(), op: Op(0), epoch: Epoch(1), timestamp: Timestamp(0) };
     let mut engine = Engine::new(Inline::new(partitions), NoRecords, limits, end);

@@ -165,6 +165,7 @@ fn verifier(
         layout: identity.layout,
         hash_key,
         accounts_max: meta.config.accounts_max,
+        holds_max: meta.config.holds_max,
         recent_bytes_max: 64 << 20,
     };
     let end =

@@ -4,7 +4,7 @@ use super::core::{Activity, Engine, Records};
 use super::order::Group;
 use super::owners::Owners;
 use super::submission::Source;
-use crate::ledger::{Account, Timestamp, Transfer};
+use crate::ledger::{Account, Timestamp, Transfer, TransferFlags};
 use crate::wire::{ErrorCode, Reply, Request, RequestError};
 
 /// One request of a batch.
@@ -74,7 +74,7 @@ impl<O: Owners, R: Records> Engine<O, R> {
         }
         if !transfers.is_empty() {
             let batch = TransferBatch { members, events: transfers, base, second_round: false };
-            self.begin_transfers(batch);
+            self.begin_new_transfers(batch);
         } else if !accounts.is_empty() {
             self.begin_new_accounts(AccountBatch { members, events: accounts, base });
         } else {
@@ -84,18 +84,35 @@ impl<O: Owners, R: Records> Engine<O, R> {
 
     /// Refuses accounts for which there is no room, before they are ordered.
     fn begin_new_accounts(&mut self, batch: AccountBatch) {
-        if self.counts.accounts + batch.events.len() as u64 > self.options.accounts_max {
-            let text = format!(
-                "{} accounts exist and {} fit; raise accounts-max",
-                self.counts.accounts, self.options.accounts_max
-            );
-            for source in batch.members.iter().filter_map(|member| member.source) {
-                let error = RequestError::new(ErrorCode::CapacityExceeded);
-                self.reply(source, Reply::Error(error.with_detail(text.clone())));
-            }
-            return;
+        let (exist, fit) = (self.counts.accounts, self.options.accounts_max);
+        if exist + batch.events.len() as u64 > fit {
+            let text = format!("{exist} accounts exist and {fit} fit into this cluster");
+            self.refuse_all(&batch.members, &text);
+        } else {
+            self.begin_accounts(batch);
         }
-        self.begin_accounts(batch);
+    }
+
+    /// Refuses a batch with holds for which there is no room, before it is ordered.
+    fn begin_new_transfers(&mut self, batch: TransferBatch) {
+        let (open, fit) = (self.counts.holds, self.options.holds_max);
+        // Counts only when it may matter.
+        if open + batch.events.len() as u64 > fit {
+            let new = batch.events.iter().filter(|event| event.has(TransferFlags::PENDING)).count();
+            if open + new as u64 > fit {
+                let text = format!("{open} holds are open and {fit} fit into this cluster");
+                self.refuse_all(&batch.members, &text);
+                return;
+            }
+        }
+        self.begin_transfers(batch);
+    }
+
+    fn refuse_all(&mut self, members: &[Member], text: &str) {
+        for source in members.iter().filter_map(|member| member.source) {
+            let error = RequestError::new(ErrorCode::CapacityExceeded);
+            self.reply(source, Reply::Error(error.with_detail(text.to_owned())));
+        }
     }
 
     pub(super) fn start(&mut self, activity: Activity) {

@@ -49,6 +49,8 @@ pub struct EngineOptions {
     pub hash_key: u128,
     /// Accounts that may exist.
     pub accounts_max: u64,
+    /// Holds that may be open.
+    pub holds_max: u64,
     /// Bytes of the newest frames kept in memory.
     pub recent_bytes_max: u64,
 }

@@ -141,6 +141,7 @@ fn empty_engine(
         layout: identity.layout,
         hash_key,
         accounts_max: config.accounts_max,
+        holds_max: config.holds_max,
         recent_bytes_max: RECENT_BYTES_MAX,
     };
     let end =

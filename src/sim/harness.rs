@@ -226,8 +226,13 @@ fn engine_over(partitions: usize, log: MemoryLog) -> Engine<Inline, MemoryLog> {
     let hasher = IdHasher::new(hash_key);
     let owners = Inline::new((0..partitions).map(|_| Partition::new(hasher)).collect());
     let layout = Layout::default();
-    let options =
-        EngineOptions { layout, hash_key, accounts_max: 1 << 20, recent_bytes_max: 64 << 10 };
+    let options = EngineOptions {
+        layout,
+        hash_key,
+        accounts_max: 1 << 20,
+        holds_max: 1 << 30,
+        recent_bytes_max: 64 << 10,
+    };
     let end =
         LogEnd { position: layout.first(), op: Op(0), epoch: Epoch(1), timestamp: Timestamp(0) };
     Engine::new(owners, log, options, end)
