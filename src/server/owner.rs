@@ -38,4 +38,5 @@ pub(super) async fn run(core: Rc<Core>, mut partition: Partition) {
         }
     }
     shared.drained.fetch_add(1, Ordering::Release);
+    shared.mailboxes[0].ring();
 }

@@ -48,6 +48,7 @@ impl Sequencer {
     /// Runs until the server has been drained.
     pub(super) async fn run(mut self) {
         let shared = Arc::clone(self.core.shared());
+        let mut others_told = false;
         loop {
             let mut busy = self.take_in();
             busy |= self.order();
@@ -61,12 +62,19 @@ impl Sequencer {
                 continue;
             }
             if shared.is_draining() && self.engine.is_idle() && !self.core.is_busy() {
-                break;
+                if !others_told {
+                    others_told = true;
+                    for mailbox in shared.mailboxes.iter().skip(1) {
+                        mailbox.send(Message::Drain);
+                    }
+                }
+                // What the others took before the drain still comes through here.
+                let others = shared.mailboxes.len() as u64 - 1;
+                if shared.drained.load(Ordering::Acquire) == others {
+                    break;
+                }
             }
             shared.mailboxes[0].wait().await;
-        }
-        for mailbox in shared.mailboxes.iter().skip(1) {
-            mailbox.send(Message::Drain);
         }
         shared.drained.fetch_add(1, Ordering::Release);
     }
