@@ -152,6 +152,7 @@ impl Workload {
         (self.seed as u128) << 64
     }
 
+    #[inline(always)]
     fn transfer_id(&self, number: u64) -> u128 {
         match self.ids {
             Ids::Ordered => self.prefix() | (u128::from(number) + 1),
@@ -165,6 +166,7 @@ impl Workload {
 
     /// Event `index` of a request of `count` events. `holds` is the request whose holds this one
     /// settles.
+    #[inline(always)]
     pub(crate) fn event(
         &self,
         request: RequestNumber,
@@ -189,6 +191,7 @@ impl Workload {
     }
 
     /// A transfer between two accounts, and 8 bits of chance that it didn't use.
+    #[inline(always)]
     fn plain(&self, number: u64) -> (Event, u64) {
         let places = scatter(number, self.seed);
         let rest = scatter(number, !self.seed);
@@ -205,6 +208,7 @@ impl Workload {
 
     /// Settles the hold that event `number` made: half are posted, a quarter posted in part, a
     /// quarter voided.
+    #[inline(always)]
     fn settlement(&self, number: u64) -> Event {
         let (hold, spare) = self.plain(number);
         let held = hold.amount;
@@ -217,6 +221,7 @@ impl Workload {
     }
 
     /// Members 0–1, 2–4 and 5–8 of each nine form a chain; the end of a request ends the last.
+    #[inline(always)]
     fn chain_member(&self, number: u64, count: u64, index: u64) -> Event {
         let (mut event, spare) = self.plain(number);
         let ends = matches!(index % CHAIN_PERIOD, 1 | 4 | 8);
@@ -243,6 +248,7 @@ impl Workload {
         }
     }
 
+    #[inline(always)]
     fn transfer(&self, id: u128, event: &Event, hold: Option<u128>) -> Transfer {
         let (flags, pending_id) = match event.effect {
             Effect::Move => (0, 0),
