@@ -10,7 +10,7 @@ use super::args::{ConnectFlags, ServerFlags};
 use super::config::Settings;
 use super::exit::{Exit, Failure};
 use super::say;
-use crate::io::{Clock, SystemClock, to_u64};
+use crate::io::{Clock, SystemClock, raise_open_files, to_u64};
 use crate::limits::EVENTS_PER_REQUEST_MAX;
 use crate::loadgen::{
     Ids, Load, LoadError, Mix, OwnServer, Progress, Report, ServerOptions, Workload, run as measure,
@@ -18,6 +18,8 @@ use crate::loadgen::{
 
 /// Transfers of a run that nothing else bounds.
 const TRANSFERS_DEFAULT: u64 = 1_000_000;
+/// Standard streams, the poll, the client's own connection, and what libraries hold.
+const FILES_BESIDES_CONNECTIONS: u64 = 64;
 /// From this many accounts on, a server of our own is told to make room for them.
 const ACCOUNTS_ANY_SERVER_HOLDS: u64 = 100_000;
 
@@ -150,6 +152,13 @@ pub(crate) fn run(
     out: &mut dyn Write,
 ) -> Result<Exit, Failure> {
     args.check()?;
+    let needed = to_u64(args.connections) + FILES_BESIDES_CONNECTIONS;
+    let open_files = raise_open_files(needed);
+    if open_files < needed {
+        let text =
+            format!("bench: {open_files} open files allowed, {needed} needed; raise ulimit -n");
+        return Err(Failure::new(Exit::Unavailable, text));
+    }
     let clock = SystemClock::new();
     let seed = args.seed.unwrap_or_else(|| clock.now().unix_ns);
     let report = if settings.connect_chosen {

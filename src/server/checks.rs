@@ -3,6 +3,7 @@
 use rustix::process::{Resource, getrlimit};
 
 use super::StartError;
+use crate::io::raise_open_files;
 
 /// What glommio itself insists on.
 const MEMLOCK_BYTES_MIN: u64 = 512 << 10;
@@ -35,17 +36,11 @@ fn check_memlock(limit: Option<u64>) -> Result<(), StartError> {
 
 /// Raises the soft limit of open files as far as the connections need and the hard limit allows.
 fn check_files(connections_max: u64) {
-    let limit = getrlimit(Resource::Nofile);
     let wanted = connections_max + 256;
-    let Some(current) = limit.current else { return };
-    if current >= wanted {
-        return;
-    }
-    let raised = limit.maximum.map_or(wanted, |maximum| maximum.min(wanted));
-    let limit = rustix::process::Rlimit { current: Some(raised), maximum: limit.maximum };
-    if rustix::process::setrlimit(Resource::Nofile, limit).is_err() || raised < wanted {
+    let open_files = raise_open_files(wanted);
+    if open_files < wanted {
         tracing::warn!(
-            open_files = raised.max(current),
+            open_files,
             connections_max,
             "fewer files may be open than connections are allowed; set LimitNOFILE"
         );
