@@ -63,6 +63,9 @@ pub enum RecoveryError {
     /// Reading stopped before the end.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// What was found can't be made durable.
+    #[error("what the log holds can't be made durable: {0}")]
+    Sync(io::Error),
     /// The repair of a torn tail failed.
     #[error("the torn tail at position {position} can't be cut off: {source}")]
     Repair {
@@ -153,10 +156,11 @@ impl<S: Storage> LogReader<S> {
         Ok(Examination { row, stop, acknowledged: known, remains: evidence.remains })
     }
 
-    /// Decides what the end of the log is, and cuts off a torn tail.
+    /// Decides what the end of the log is, makes all before it durable, and cuts off a torn tail.
     ///
     /// # Errors
-    /// If the table refuses, or the repair fails. Nothing was cut off then.
+    /// If the table refuses, or what was found can't be made durable, or the repair fails. Nothing
+    /// was cut off then.
     pub fn into_end(
         mut self,
         meta: &Meta,
@@ -171,15 +175,21 @@ impl<S: Storage> LogReader<S> {
             progress,
             cut: None,
         };
-        match examination.row.verdict() {
-            Verdict::Continue => Ok(end),
-            Verdict::Refuse => Err(RecoveryError::Refused {
+        let verdict = examination.row.verdict();
+        if verdict == Verdict::Refuse {
+            return Err(RecoveryError::Refused {
                 row: examination.row,
                 position: progress.end,
                 op: progress.op.0,
                 stop: examination.stop,
                 acknowledged: examination.acknowledged,
-            }),
+            });
+        }
+        // A process that was killed may have left whole frames that only the page cache holds.
+        repair::make_durable(&end.storage, end.identity.layout, end.segments, progress.end)
+            .map_err(RecoveryError::Sync)?;
+        match verdict {
+            Verdict::Continue | Verdict::Refuse => Ok(end),
             Verdict::Cut => {
                 end.cut_off(&examination, input)
                     .map_err(|source| RecoveryError::Repair { position: progress.end, source })?;

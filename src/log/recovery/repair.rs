@@ -1,6 +1,7 @@
 //! Cutting off a torn tail: a copy first, then zeros, then a frame that says so.
 //!
-//! Each step is durable before the next, and each can be repeated after a crash.
+//! Each step is durable before the next, and each can be repeated after a crash. Before anything,
+//! what was found is made durable: answers will rest on it.
 
 use std::io;
 
@@ -10,10 +11,11 @@ use crate::log::frame::{
     EpochReason, EpochStart, FRAME_HEADER_BYTES, FrameBuf, FrameBuilder, FrameKind, FramePool,
     FrameStart, Sealer,
 };
+use crate::log::group::IN_FLIGHT_BYTES_MAX;
 use crate::log::position::{Epoch, Layout, Position};
 use crate::log::prepare::{self, Preparation};
 use crate::log::reader::{LogIdentity, Progress};
-use crate::log::segment::segment_name;
+use crate::log::segment::{LOG_DIRECTORY, segment_name};
 
 use super::evidence::Remains;
 
@@ -21,6 +23,22 @@ use super::evidence::Remains;
 pub(crate) const QUARANTINE_DIRECTORY: &str = "quarantine";
 
 const COPY_BYTES: usize = 1 << 20;
+
+/// Makes durable what was found: frames that may have been in flight when the writer was killed, and
+/// the names of files.
+pub(super) fn make_durable<S: Storage>(
+    storage: &S,
+    layout: Layout,
+    segments: u64,
+    end: Position,
+) -> io::Result<()> {
+    let oldest = Position(end.0.saturating_sub(IN_FLIGHT_BYTES_MAX));
+    for segment in layout.segment_of(oldest)..segments {
+        storage.open(&segment_name(segment), Open::Write)?.sync_data()?;
+    }
+    storage.sync_directory(LOG_DIRECTORY)?;
+    storage.sync_directory("")
+}
 
 /// Copies what is to be cut off into the quarantine, a file for each segment, and syncs it. Gives the
 /// names.

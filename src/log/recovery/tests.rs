@@ -410,3 +410,24 @@ fn a_frame_of_another_past_is_refused() {
     let refused = recover(&one);
     assert!(matches!(refused, Err(RecoveryError::Refused { row: Row::FrameMisplaced, .. })));
 }
+
+/// Found by the simulator: a killed process leaves frames and names that only the page cache holds.
+/// Answers rest on them after a restart, so a later power cut must not take them away.
+#[test]
+fn what_a_killed_writer_left_is_durable_once_it_is_recovered() {
+    let (disk, ids, _) = small_log(&[3, 3]);
+    let (_, end) = recover(&disk).unwrap();
+    let mut appender = Appender::new(&end, 7);
+    appender.append(5);
+    let write = appender.writer.poll_write(0).unwrap();
+    let (file, offset) = appender.writer.file_at(write.position).unwrap();
+    file.write_at(offset, appender.writer.bytes(&write)).unwrap();
+
+    let killed = disk.after_kill();
+    let unsynced = recover(&killed.crash(|_, _| false)).unwrap().0;
+    assert_eq!(unsynced, ids, "the power cut comes before the restart");
+    let recovered = recover(&killed).unwrap().0;
+    assert_eq!(recovered.len(), ids.len() + 5);
+    let after_power_cut = recover(&killed.crash(|_, _| false)).unwrap().0;
+    assert_eq!(after_power_cut, recovered);
+}
