@@ -1,9 +1,12 @@
 //! The engine under random load: it answers like the reference model, whatever the number of its
 //! partitions, and its log leads every number of partitions to the same state.
 
+use partita::engine::Permit;
+use partita::ledger::{Account, CreateTransferStatus, Timestamp, Transfer, TransferFlags};
 use partita::sim::compare::{RunOptions, run};
 use partita::sim::coverage::Coverage;
 use partita::sim::harness::Harness;
+use partita::wire::{Reply, Request};
 
 const SEEDS: u64 = 24;
 
@@ -54,5 +57,36 @@ fn the_same_log_leads_every_number_of_partitions_to_the_same_state() {
                 Err(error) => panic!("seed {seed}, {partitions} partitions: {error}"),
             }
         }
+    }
+}
+
+/// Found by the simulator: only the first request of a batch was asked whether it is imported.
+#[test]
+fn an_imported_request_is_checked_against_accounts_wherever_it_stands_in_its_batch() {
+    let account = |id| Account { id, ledger: 1, code: 1, ..Account::default() };
+    let plain = |id| Transfer {
+        id,
+        debit_account_id: 1,
+        credit_account_id: 2,
+        ledger: 1,
+        code: 1,
+        ..Transfer::default()
+    };
+    for partitions in [1, 3] {
+        let mut harness = Harness::new(partitions);
+        let accounts = vec![account(1), account(2), account(3)];
+        let clock = Timestamp(1_000);
+        let created = harness.ask(vec![Request::CreateAccounts(accounts)], clock, Permit::All);
+        let Reply::CreateResults(created) = &created[0] else { panic!("{created:?}") };
+        let taken = created[2].timestamp;
+        let imported = Transfer { flags: TransferFlags::IMPORTED, timestamp: taken, ..plain(11) };
+        // The first request of the batch is refused, so that no transfer is newer.
+        let refused = Transfer { code: 0, ..plain(10) };
+        let requests =
+            [refused, imported].map(|event| Request::CreateTransfers(vec![event])).to_vec();
+        let replies = harness.ask(requests, Timestamp(5_000), Permit::All);
+        let Reply::CreateResults(results) = &replies[1] else { panic!("{replies:?}") };
+        let status = CreateTransferStatus::ImportedEventTimestampMustNotRegress;
+        assert_eq!(results[0].status, status.code());
     }
 }

@@ -63,7 +63,9 @@ impl<O: Owners, R: Records> Engine<O, R> {
     /// Routes the ids that the batch names to their owners.
     pub(super) fn begin_transfers(&mut self, batch: TransferBatch) {
         self.stage.places.clear();
+        let mut imported = false;
         for (tag, event) in (0_u32..).zip(&batch.events) {
+            imported |= event.has(TransferFlags::IMPORTED);
             let (owner, probe) = self.probe(event.id, tag);
             self.stage.places.push((probe.hash, owner));
             self.work(owner).ids.push(probe);
@@ -80,7 +82,8 @@ impl<O: Owners, R: Records> Engine<O, R> {
             }
         }
         self.send_loads();
-        if batch.events[0].has(TransferFlags::IMPORTED) {
+        // Any of the requests that share the batch may bring its own timestamps.
+        if imported {
             for owner in 0..self.works.len() {
                 let timestamps = batch.events.iter().map(|event| event.timestamp).collect();
                 self.ask(owner, Read::Timestamps(timestamps));
