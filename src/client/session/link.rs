@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Action, Link, Session};
 use crate::client::outcome::{ConnectError, LostReason, NotSentReason, Refusal, UnknownReason};
-use crate::client::slot::{Completion, Stage};
+use crate::client::slot::{Completion, Slot, Stage};
 
 impl Session {
     pub(super) const fn has_connection(&self) -> bool {
@@ -69,6 +69,17 @@ impl Session {
             slot.refused(Refusal::NotSent(NotSentReason::DeadlinePassed))
         };
         self.complete(correlation, completion);
+    }
+
+    /// Drops a connection on which calls wait for credit that only abandoned requests hold: their
+    /// replies may never come, and then no call would be sent any more.
+    pub(super) fn drop_if_stuck(&mut self, now_ns: u64) {
+        let waits = |correlation| self.slots.contains_key(correlation);
+        let starved = self.link == Link::Ready && self.waiting.iter().any(waits);
+        let hopeful = |slot: &Slot| slot.stage != Stage::Waiting && !slot.abandoned;
+        if starved && !self.slots.values().any(hopeful) {
+            self.lose(LostReason::Silent, now_ns);
+        }
     }
 
     /// Drops the connection; what was sent and not answered waits to be sent again.

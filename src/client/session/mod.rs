@@ -157,6 +157,7 @@ impl Session {
             self.connect(now_ns);
         }
         self.pump();
+        self.drop_if_stuck(now_ns);
     }
 
     /// The next thing for the driver to do.
@@ -347,6 +348,7 @@ impl Session {
             self.give_up(correlation, now_ns);
         }
         self.pump();
+        self.drop_if_stuck(now_ns);
     }
 
     /// Ends the session: every call is completed now.

@@ -204,6 +204,32 @@ fn a_late_reply_to_a_given_up_call_is_dropped_and_frees_its_credit() {
     assert!(world.done().is_empty());
 }
 
+/// Found by the simulator: something came after the call was sent, so the connection didn't count as
+/// silent; then it died unnoticed, and with its only credit taken no call was ever sent again.
+#[test]
+fn a_connection_whose_credit_is_held_by_given_up_calls_alone_is_dropped() {
+    let mut world = World::ready(config(), 2);
+    world.submit(1, &transfers(&[1]), 50);
+    world.submit(2, &transfers(&[2]), 500);
+    assert_eq!(world.received(), [1, 2]);
+    world.pass(20);
+    world.answer(2, &created(1));
+    world.submit(3, &transfers(&[3]), 60);
+    assert_eq!(world.received(), [3]);
+    world.answer(3, &created(1));
+    world.submit(4, &transfers(&[4]), 60);
+    assert_eq!(world.received(), [4]);
+    world.session.receive_space();
+    world.session.handle_received(0, world.now + 1);
+    world.pass(40);
+    assert_eq!(world.session.poll_action(), None, "nobody waits for the credit yet");
+    world.submit(5, &transfers(&[5]), 500);
+    assert_eq!(world.session.poll_action(), Some(Action::Close));
+    world.pass(10);
+    world.greet(2);
+    assert_eq!(world.received(), [5]);
+}
+
 #[test]
 fn what_was_never_sent_is_refused_for_certain() {
     let mut world = World::ready(config(), 1);
