@@ -53,6 +53,22 @@ impl<S: Storage> SteppedWriter<S> {
         &self.group
     }
 
+    /// How many segments exist.
+    #[must_use]
+    pub const fn segments(&self) -> u64 {
+        self.segments
+    }
+
+    /// Makes the next segment ahead of its use.
+    ///
+    /// # Errors
+    /// If the disk is full or failing.
+    pub fn prepare_next(&mut self, preparation: Preparation) -> io::Result<()> {
+        prepare_segment(&self.storage, self.identity, self.segments, preparation)?;
+        self.segments += 1;
+        Ok(())
+    }
+
     /// Takes a frame and seals it. False if there is no room now.
     pub fn handle_frame(&mut self, frame: &Frame, now_ns: u64) -> bool {
         if !self.group.has_room(frame.header().frame_bytes) {
@@ -83,8 +99,7 @@ impl<S: Storage> SteppedWriter<S> {
         let layout = self.identity.layout;
         let segment = layout.segment_of(position);
         while self.segments <= segment {
-            prepare_segment(&self.storage, self.identity, self.segments, Preparation::Reserved)?;
-            self.segments += 1;
+            self.prepare_next(Preparation::Reserved)?;
         }
         let file = self.storage.open(&segment_name(segment), Open::Write)?;
         Ok((file, layout.offset_in_segment(position)))

@@ -14,10 +14,14 @@ mod notify;
 mod open;
 mod owner;
 mod owners;
+mod pace;
 mod query;
 mod sequencer;
 mod shared;
 mod start;
 
-pub use open::{OpenError, Opened, cluster_config, initialize, open};
+pub use open::{
+    OpenError, Opened, ReplayOptions, Replayed, cluster_config, initialize, open, replay,
+};
+pub use pace::permit;
 pub use start::{ServerConfig, StartError, serve};

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::engine::{
     Engine, EngineOptions, IdHasher, Inline, LogEnd as EngineEnd, Partition, ReplayError, StoredLog,
 };
-use crate::io::{Clock, Directory, SystemClock};
+use crate::io::{Clock, Directory, Storage, SystemClock};
 use crate::ledger::{Op, Timestamp};
 use crate::log::{
     ClusterConfig, ClusterId, CreateError, DirectoryLock, Epoch, LockError, LogEnd, LogIdentity,
@@ -102,9 +102,39 @@ pub fn open(path: &Path, partitions: usize, cluster: Option<u128>) -> Result<Ope
     {
         return Err(OpenError::OtherCluster { found: found.0, wanted });
     }
-    let identity = LogIdentity { cluster: found, layout: meta.config.layout() };
-    let mut engine = empty_engine(&directory, identity, &meta.config, partitions);
-    let mut reader = LogReader::open(directory.clone(), identity)?;
+    let options =
+        ReplayOptions { partitions, hash_key: random_key(), recent_bytes_max: RECENT_BYTES_MAX };
+    let (engine, end) = replay(&directory, &meta, options)?;
+    Ok(Opened { lock, directory, identity: end.identity(), engine, end })
+}
+
+/// What a replay builds its engine from.
+#[derive(Debug, Clone, Copy)]
+pub struct ReplayOptions {
+    /// Partitions of the state.
+    pub partitions: usize,
+    /// Key of the id hashes.
+    pub hash_key: u128,
+    /// Bytes of the newest frames that stay in memory.
+    pub recent_bytes_max: u64,
+}
+
+/// The state that a log leads to, and where a writer goes on.
+pub type Replayed<S> = (Engine<Inline, StoredLog<S>>, LogEnd<S>);
+
+/// Replays the log in `storage`, decides what its end is, and gives the state with the place where
+/// a writer goes on. The same for every storage, so that the simulator takes this way too.
+///
+/// # Errors
+/// Why it can't be served.
+pub fn replay<S: Storage>(
+    storage: &S,
+    meta: &Meta,
+    options: ReplayOptions,
+) -> Result<Replayed<S>, OpenError> {
+    let identity = LogIdentity { cluster: meta.config.cluster, layout: meta.config.layout() };
+    let mut engine = empty_engine(storage, identity, &meta.config, options);
+    let mut reader = LogReader::open(storage.clone(), identity)?;
     while let Some(frame) = reader.next_frame()? {
         engine.replay(&frame)?;
     }
@@ -113,7 +143,7 @@ pub fn open(path: &Path, partitions: usize, cluster: Option<u128>) -> Result<Ope
         state_digest: engine.state_digest(),
         ..RecoveryInput::default()
     };
-    let end = reader.into_end(&meta, &input)?;
+    let end = reader.into_end(meta, &input)?;
     if let Some(cut) = end.cut() {
         tracing::warn!(?cut, "a torn tail was cut off the log; its bytes are in quarantine");
     }
@@ -124,25 +154,25 @@ pub fn open(path: &Path, partitions: usize, cluster: Option<u128>) -> Result<Ope
         epoch: progress.epoch,
         timestamp: engine.end().timestamp,
     });
-    Ok(Opened { lock, directory, identity, engine, end })
+    Ok((engine, end))
 }
 
-fn empty_engine(
-    directory: &Directory,
+fn empty_engine<S: Storage>(
+    storage: &S,
     identity: LogIdentity,
     config: &ClusterConfig,
-    partitions: usize,
-) -> Engine<Inline, StoredLog<Directory>> {
-    let hash_key = random_key();
+    options: ReplayOptions,
+) -> Engine<Inline, StoredLog<S>> {
+    let ReplayOptions { partitions, hash_key, recent_bytes_max } = options;
     let hasher = IdHasher::new(hash_key);
     let owners = Inline::new((0..partitions).map(|_| Partition::new(hasher)).collect());
-    let records = StoredLog::new(directory.clone(), identity.layout, identity.cluster);
+    let records = StoredLog::new(storage.clone(), identity.layout, identity.cluster);
     let options = EngineOptions {
         layout: identity.layout,
         hash_key,
         accounts_max: config.accounts_max,
         holds_max: config.holds_max,
-        recent_bytes_max: RECENT_BYTES_MAX,
+        recent_bytes_max,
     };
     let end =
         EngineEnd { position: Position::NONE, op: Op(0), epoch: Epoch(0), timestamp: Timestamp(0) };

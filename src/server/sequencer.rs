@@ -13,6 +13,7 @@ use crossbeam::channel::Sender;
 use super::core::Core;
 use super::mailbox::Message;
 use super::owners::CoreOwners;
+use super::pace::permit;
 use super::query::Query;
 use crate::engine::{Engine, Permit, Release, Source, StoredLog, Submission};
 use crate::fatal::{self, Reason};
@@ -23,15 +24,6 @@ use crate::wire::Reply;
 
 /// The engine as the server runs it.
 pub(super) type ServerEngine = Engine<CoreOwners, StoredLog<Directory>>;
-
-/// Batches that may be on their way to the disk while small requests wait to share the next one.
-const BATCHES_AHEAD_MAX: u64 = 2;
-
-/// So many waiting events make a batch of their own, whatever the log is doing.
-const EVENTS_WORTH_A_BATCH: usize = 2_048;
-
-/// Batches that may be on their way to the disk at all.
-const BATCHES_MAX: u64 = 64;
 
 /// The sequencer and all it talks to.
 pub(super) struct Sequencer {
@@ -121,14 +113,7 @@ impl Sequencer {
 
     fn permit(&self) -> Permit {
         let ahead = self.engine.end().op.0 - self.log.progress().durable_op().0;
-        let worth = self.engine.waiting_events() >= EVENTS_WORTH_A_BATCH;
-        if ahead >= BATCHES_MAX {
-            Permit::Reads
-        } else if ahead < BATCHES_AHEAD_MAX || worth {
-            Permit::All
-        } else {
-            Permit::Reads
-        }
+        permit(ahead, self.engine.waiting_events())
     }
 
     /// Lets go what is committed.

@@ -47,6 +47,8 @@ pub(super) struct State {
     pub(super) writes: u64,
     /// From this sync on nothing becomes durable, without an error: the process is doomed.
     freeze_at_sync: Option<u64>,
+    /// Everything as it was at that sync: what was written later never reached the disk.
+    frozen: Option<Box<State>>,
 }
 
 /// A data directory in memory. Clones share it.
@@ -78,8 +80,8 @@ impl MemoryStorage {
         self.lock().faults.clear();
     }
 
-    /// From the n-th sync from now on (0 is the next) nothing becomes durable any more, silently: the
-    /// state in which a crash at that moment would find the disk.
+    /// At the n-th sync from now (0 is the next) the power fails, silently: nothing becomes durable any
+    /// more, and [`Self::crash`] gives a directory as that moment would leave it.
     pub fn freeze_at_sync(&self, after: u64) {
         let mut state = self.lock();
         state.freeze_at_sync = Some(state.syncs + after);
@@ -96,7 +98,8 @@ impl MemoryStorage {
     /// says so for offset `u64::MAX`. The original is not changed.
     #[must_use]
     pub fn crash(&self, mut keep: impl FnMut(&str, u64) -> bool) -> Self {
-        let state = self.lock();
+        let now = self.lock();
+        let state = now.frozen.as_deref().unwrap_or(&now);
         let mut after =
             State { directories: state.directories.clone(), next: state.next, ..State::default() };
         for (name, number) in &state.names {
@@ -128,6 +131,7 @@ impl MemoryStorage {
         let mut state = self.lock().clone();
         state.faults.clear();
         state.freeze_at_sync = None;
+        state.frozen = None;
         Self { state: Arc::new(Mutex::new(state)) }
     }
 
@@ -154,6 +158,23 @@ impl MemoryStorage {
         Ok(state.contents.get(number).ok_or_else(not_found)?.live.clone())
     }
 
+    /// The bytes at `offset` of a file that a power cut could not take away, in whole or up to the
+    /// end of the file. Nothing if the file's name itself could get lost.
+    #[must_use]
+    pub fn durable_bytes(&self, name: &str, offset: u64, length: usize) -> Vec<u8> {
+        let state = self.lock();
+        let content = state.durable_names.get(name).and_then(|number| state.contents.get(number));
+        let durable = content.map_or(&[][..], |content| &content.durable);
+        let start = to_usize(offset).min(durable.len());
+        durable[start..durable.len().min(start + length)].to_vec()
+    }
+
+    /// Bytes in all files together.
+    #[must_use]
+    pub fn used_bytes(&self) -> u64 {
+        to_u64(self.lock().contents.values().map(|content| content.live.len()).sum())
+    }
+
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -167,7 +188,11 @@ impl State {
         if self.faults.iter().any(|fault| matches!(fault, Fault::SyncFails(from) if at >= *from)) {
             return Err(input_output_error());
         }
-        Ok(self.freeze_at_sync.is_none_or(|from| at < from))
+        let frozen = self.freeze_at_sync.is_some_and(|from| at >= from);
+        if frozen && self.frozen.is_none() {
+            self.frozen = Some(Box::new(self.clone()));
+        }
+        Ok(!frozen)
     }
 
     /// Counts a write that lets a file grow by `growth` bytes.
