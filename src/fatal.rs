@@ -3,6 +3,8 @@
 //! Doubt about durability or integrity ends the whole process at once: a core that panics alone
 //! would leave its siblings answering. systemd knows the statuses (`RestartPreventExitStatus`).
 
+use std::io::Write;
+
 /// Why the process stops at once. The exit status of each is part of the operating manual.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
@@ -32,10 +34,8 @@ impl Reason {
 /// Says why, then ends the process without unwinding or flushing anything else.
 pub fn stop(reason: Reason, detail: &str) -> ! {
     tracing::error!(?reason, detail, "stopping at once");
-    #[expect(clippy::print_stderr, reason = "the last words must not depend on a log filter")]
-    {
-        eprintln!("partita: fatal: {reason:?}: {detail}");
-    }
+    // The last words must not depend on a log filter, nor on anybody listening.
+    let _ = writeln!(std::io::stderr(), "partita: fatal: {reason:?}: {detail}");
     #[expect(clippy::exit, reason = "the one place that ends the process on doubt")]
     std::process::exit(i32::from(reason.exit_status()));
 }

@@ -9,7 +9,8 @@ use clap::Args;
 use super::args::{DataFlags, ServerFlags};
 use super::config::{LogWriter, Settings};
 use super::exit::{Exit, Failure};
-use crate::log::LogWriterKind;
+use crate::fatal::{self, Reason};
+use crate::log::{LogWriterKind, MetaError, ReadError};
 use crate::server::{OpenError, ServerConfig, StartError, serve};
 
 /// Arguments of `start`.
@@ -78,8 +79,29 @@ pub(crate) fn run(config: &StartConfig, out: &mut dyn Write) -> Result<Exit, Fai
         let _ = writeln!(out, "ready {address}").and_then(|()| out.flush());
         tracing::info!(%address, data = %config.data.display(), "serving");
     };
-    serve(&config, ready).map_err(|error| Failure::new(exit_of(&error), error.to_string()))?;
+    serve(&config, ready).map_err(|error| {
+        if let Some(reason) = fatal_reason(&error) {
+            fatal::stop(reason, &error.to_string());
+        }
+        Failure::new(exit_of(&error), error.to_string())
+    })?;
     Ok(Exit::Ok)
+}
+
+/// Doubt about the data ends the server with a status that its service manager knows: starting it
+/// again would only read the same damage again.
+const fn fatal_reason(error: &StartError) -> Option<Reason> {
+    let StartError::Open { source, .. } = error else { return None };
+    match source {
+        OpenError::Read(ReadError::Io { .. }) | OpenError::Meta(MetaError::Io(_)) => {
+            Some(Reason::DataUnreadable)
+        }
+        OpenError::Read(_) | OpenError::Recovery(_) | OpenError::Meta(MetaError::Damaged) => {
+            Some(Reason::LogDamaged)
+        }
+        OpenError::Replay(_) => Some(Reason::DigestMismatch),
+        _ => None,
+    }
 }
 
 /// The class of what kept the server from starting.
@@ -99,7 +121,9 @@ pub(crate) fn exit_of(error: &StartError) -> Exit {
 pub(crate) fn open_exit(error: &OpenError) -> Exit {
     match error {
         OpenError::Directory(_) | OpenError::Lock(_) | OpenError::Empty => Exit::Unavailable,
-        OpenError::OtherCluster { .. } => Exit::Usage,
+        OpenError::OtherCluster { .. }
+        | OpenError::SegmentBytes(_)
+        | OpenError::Meta(MetaError::Version { .. }) => Exit::Usage,
         OpenError::Create(_) => Exit::Refused,
         OpenError::Meta(_) | OpenError::Read(_) | OpenError::Replay(_) | OpenError::Recovery(_) => {
             Exit::Damaged

@@ -68,7 +68,9 @@ impl<O: Owners, R: Records> Engine<O, R> {
         for (at, event) in (0_u32..).zip(&batch.events) {
             let operand = &mut operands[at as usize];
             operand.first = ids.note_event(self.hasher.hash(event.id), event.id, at);
-            if event.has(AccountFlags::IMPORTED) {
+            // Others are refused anyway, or exist.
+            let matters = operand.stored.is_none() && event.timestamp > self.newest_account;
+            if event.has(AccountFlags::IMPORTED) && matters {
                 operand.timestamp_taken = self.transfer_created_at(event.timestamp)?;
             }
         }

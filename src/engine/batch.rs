@@ -1,6 +1,6 @@
 //! Batches of writes: requests of one kind that are ordered and decided together.
 
-use super::core::{Activity, Engine, Records};
+use super::core::{Activity, Engine, EngineCounts, Records};
 use super::order::Group;
 use super::owners::Owners;
 use super::submission::Source;
@@ -54,7 +54,8 @@ pub(super) fn ranges(
 
 impl<O: Owners, R: Records> Engine<O, R> {
     /// Starts a batch with the requests of the group.
-    pub(super) fn begin_writes(&mut self, group: Group, base: Timestamp) {
+    pub(super) fn begin_writes(&mut self, mut group: Group, base: Timestamp) {
+        self.refuse_what_does_not_fit(&mut group);
         let events = group.events;
         let members = group
             .members
@@ -74,44 +75,46 @@ impl<O: Owners, R: Records> Engine<O, R> {
         }
         if !transfers.is_empty() {
             let batch = TransferBatch { members, events: transfers, base, second_round: false };
-            self.begin_new_transfers(batch);
+            self.begin_transfers(batch);
         } else if !accounts.is_empty() {
-            self.begin_new_accounts(AccountBatch { members, events: accounts, base });
-        } else {
+            self.begin_accounts(AccountBatch { members, events: accounts, base });
+        } else if !ids.is_empty() {
             self.begin_fence(FenceBatch { members, ids, base });
         }
     }
 
-    /// Refuses accounts for which there is no room, before they are ordered.
-    fn begin_new_accounts(&mut self, batch: AccountBatch) {
-        let (exist, fit) = (self.counts.accounts, self.options.accounts_max);
-        if exist + batch.events.len() as u64 > fit {
-            let text = format!("{exist} accounts exist and {fit} fit into this cluster");
-            self.refuse_all(&batch.members, &text);
-        } else {
-            self.begin_accounts(batch);
+    /// Refuses the requests for whose accounts or holds there may be no room, before anything is
+    /// ordered. The others of the group go on.
+    fn refuse_what_does_not_fit(&mut self, group: &mut Group) {
+        let most = group.events as u64;
+        let EngineCounts { mut accounts, mut holds, .. } = self.counts;
+        let (accounts_max, holds_max) = (self.options.accounts_max, self.options.holds_max);
+        if accounts + most <= accounts_max && holds + most <= holds_max {
+            return;
         }
-    }
-
-    /// Refuses a batch with holds for which there is no room, before it is ordered.
-    fn begin_new_transfers(&mut self, batch: TransferBatch) {
-        let (open, fit) = (self.counts.holds, self.options.holds_max);
-        // Counts only when it may matter.
-        if open + batch.events.len() as u64 > fit {
-            let new = batch.events.iter().filter(|event| event.has(TransferFlags::PENDING)).count();
-            if open + new as u64 > fit {
-                let text = format!("{open} holds are open and {fit} fit into this cluster");
-                self.refuse_all(&batch.members, &text);
-                return;
+        for member in std::mem::take(&mut group.members) {
+            let (new_accounts, new_holds) = match &member.request {
+                Request::CreateAccounts(events) => (events.len(), 0),
+                Request::CreateTransfers(events) => {
+                    (0, events.iter().filter(|event| event.has(TransferFlags::PENDING)).count())
+                }
+                _ => (0, 0),
+            };
+            let fits = accounts + new_accounts as u64 <= accounts_max
+                && (new_holds == 0 || holds + new_holds as u64 <= holds_max);
+            if fits {
+                accounts += new_accounts as u64;
+                holds += new_holds as u64;
+                group.members.push(member);
+            } else {
+                group.events -= member.request.events();
+                let text = format!(
+                    "{accounts} of {accounts_max} accounts exist and {holds} of {holds_max} holds \
+                     are open"
+                );
+                let error = RequestError::new(ErrorCode::CapacityExceeded).with_detail(text);
+                self.reply(member.source, Reply::Error(error));
             }
-        }
-        self.begin_transfers(batch);
-    }
-
-    fn refuse_all(&mut self, members: &[Member], text: &str) {
-        for source in members.iter().filter_map(|member| member.source) {
-            let error = RequestError::new(ErrorCode::CapacityExceeded);
-            self.reply(source, Reply::Error(error.with_detail(text.to_owned())));
         }
     }
 

@@ -17,6 +17,7 @@ use super::reads::ReadBatch;
 use super::recent::Recent;
 use super::submission::{Release, Source, Submission};
 use super::transfers::TransferStage;
+use super::turn::{Permit, Turn};
 use super::work::{Probe, Work};
 use crate::ledger::decide::AccountDecider;
 use crate::ledger::{Op, Timestamp, Transfer};
@@ -83,17 +84,6 @@ pub struct EngineCounts {
     pub refused: u64,
 }
 
-/// What may be ordered now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Permit {
-    /// Only reads: the log has enough to do.
-    Reads,
-    /// Reads and writes, but holds that have ended stay as they are.
-    Writes,
-    /// Everything.
-    All,
-}
-
 /// What is being led through the owners.
 #[derive(Debug)]
 pub(super) enum Activity {
@@ -112,6 +102,7 @@ pub struct Engine<O, R> {
     pub(super) options: EngineOptions,
     pub(super) order: Order,
     activity: Option<Activity>,
+    pub(super) last_turn: Turn,
     waiting: usize,
     /// By owner, while an activity is under way.
     pub(super) works: Vec<Option<Box<Work>>>,
@@ -148,6 +139,7 @@ impl<O: Owners, R: Records> Engine<O, R> {
             hasher: IdHasher::new(options.hash_key),
             order: Order::default(),
             activity: None,
+            last_turn: Turn::Writes,
             waiting: 0,
             works: (0..partitions).map(|_| None).collect(),
             answers: Vec::new(),
@@ -183,6 +175,7 @@ impl<O: Owners, R: Records> Engine<O, R> {
             options: idle.options,
             order: idle.order,
             activity: None,
+            last_turn: idle.last_turn,
             waiting: 0,
             works: idle.works,
             answers: idle.answers,
@@ -342,28 +335,6 @@ impl<O: Owners, R: Records> Engine<O, R> {
             Activity::Fence(batch) => self.advance_fence(batch),
             Activity::Expiry(batch) => Ok(self.advance_expiry(batch)),
             Activity::Reads(batch) => self.advance_reads(batch).map(|()| None),
-        }
-    }
-
-    fn begin(&mut self, now: Timestamp, permit: Permit) -> bool {
-        if self.order.has_reads() {
-            self.begin_reads();
-            return true;
-        }
-        if permit == Permit::Reads {
-            return false;
-        }
-        let base = Timestamp(self.end.timestamp.0.max(now.0));
-        if permit == Permit::All && self.next_expiry.is_some_and(|at| at <= base) {
-            self.begin_expiry(base);
-            return true;
-        }
-        match self.order.take_writes() {
-            Some(group) => {
-                self.begin_writes(group, base);
-                true
-            }
-            None => self.order.has_reads(),
         }
     }
 

@@ -27,10 +27,11 @@ mod stored;
 mod submission;
 mod table;
 mod transfers;
+mod turn;
 mod work;
 
 pub use audit::{Audited, TrialBalance};
-pub use core::{Engine, EngineCounts, EngineOptions, LogEnd, Permit, Records};
+pub use core::{Engine, EngineCounts, EngineOptions, LogEnd, Records};
 pub use hash::IdHasher;
 pub use index::IdIndex;
 pub use known::Known;
@@ -40,4 +41,5 @@ pub use query::{CommittedLog, LongRead, Scanned, run as run_query};
 pub use replay::ReplayError;
 pub use stored::{StoredLog, balance_of, created, visit_frame};
 pub use submission::{Release, Source, Submission};
+pub use turn::Permit;
 pub use work::{Probe, Work};

@@ -26,7 +26,7 @@ pub(super) struct Order {
     lines: Vec<Vec<Line>>,
     /// Lines that have a write at their head, in the order of their turns.
     ring: VecDeque<(u16, u32)>,
-    reads: Vec<Submission>,
+    reads: VecDeque<Submission>,
     /// Events of all writes that wait.
     events: usize,
     requests: usize,
@@ -49,7 +49,7 @@ impl Order {
         let is_write = submission.request.is_write();
         let line = self.line(core, slot);
         if !is_write && line.waiting.is_empty() {
-            self.reads.push(submission);
+            self.reads.push_back(submission);
             return;
         }
         let events = submission.request.events();
@@ -74,9 +74,24 @@ impl Order {
         self.requests + self.reads.len()
     }
 
-    /// The reads whose turn it is: all earlier writes of their connections have been ordered.
+    /// The reads whose turn it is, for all earlier writes of their connections have been ordered;
+    /// so many that answering them takes no longer than a batch.
     pub(super) fn take_reads(&mut self) -> Vec<Submission> {
-        std::mem::take(&mut self.reads)
+        let mut ids = 0;
+        let mut taken = Vec::new();
+        while let Some(read) = self.reads.front() {
+            ids += read.request.events().max(1);
+            if ids > EVENTS_PER_BATCH_MAX && !taken.is_empty() {
+                break;
+            }
+            taken.extend(self.reads.pop_front());
+        }
+        taken
+    }
+
+    /// Whether any line has something at its head that is not a read.
+    pub(super) fn has_writes(&self) -> bool {
+        !self.ring.is_empty()
     }
 
     /// Whether any read has its turn.
@@ -156,7 +171,7 @@ impl Order {
             let Some(submission) = line.waiting.pop_front() else { return };
             self.requests -= 1;
             if read {
-                self.reads.push(submission);
+                self.reads.push_back(submission);
             } else {
                 self.events -= events;
                 group.events += events;

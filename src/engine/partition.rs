@@ -60,7 +60,8 @@ impl Partition {
 
     /// Answers all questions of the work that are still open.
     pub fn load(&mut self, work: &mut Work) {
-        if work.accounts_answered == 0 {
+        if !work.loaded {
+            work.loaded = true;
             work.digest = self.digest();
             work.next_expiry = self.holds.next_expiry();
             self.batch_ids.start(work.ids.len() + work.holds.len());

@@ -20,7 +20,7 @@ impl Recent {
     }
 
     pub(super) fn push(&mut self, frame: Arc<Frame>) {
-        self.bytes += frame.header().frame_bytes;
+        self.bytes += frame.memory_bytes();
         self.frames.push_back(frame);
     }
 
@@ -30,7 +30,7 @@ impl Recent {
             && self.frames.front().is_some_and(|oldest| oldest.header().op <= committed)
         {
             if let Some(oldest) = self.frames.pop_front() {
-                self.bytes -= oldest.header().frame_bytes;
+                self.bytes -= oldest.memory_bytes();
             }
         }
     }

@@ -4,9 +4,10 @@
 //! with what the log says came of it, byte for byte.
 
 use super::batch::{AccountBatch, FenceBatch, Member, TransferBatch};
-use super::core::{Engine, Permit, Records};
+use super::core::{Engine, Records};
 use super::owners::Owners;
 use super::transfers::restore;
+use super::turn::Permit;
 use crate::ledger::{Account, AccountFlags, Timestamp, Transfer};
 use crate::log::{Frame, FrameKind, FrameView, RecordError};
 

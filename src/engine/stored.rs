@@ -5,10 +5,10 @@ use std::ops::ControlFlow;
 use super::core::Records;
 use super::query::{CommittedLog, Scanned};
 use crate::io::Storage;
-use crate::ledger::{AccountBalance, Transfer};
+use crate::ledger::{AccountBalance, Op, Transfer};
 use crate::log::{
-    ClusterId, FrameBuf, FrameKind, FrameView, HistoryRow, Layout, Position, RecordError,
-    RecordReader, TransferEntry,
+    ClusterId, FrameBuf, FrameError, FrameKind, FrameView, HistoryRow, Layout, Position,
+    RecordError, RecordReader, TransferEntry,
 };
 
 /// Reads old records and whole frames. One per thread.
@@ -45,13 +45,18 @@ impl<S: Storage> StoredLog<S> {
         Ok(view)
     }
 
-    /// The frame after one that ends at `end`: right there, or at the start of the next segment.
-    fn next_frame(&mut self, end: Position) -> Position {
+    /// The frame after the one of number `op` that ends at `end`: right there, or at the start of
+    /// the next segment when nothing was written there. There is one.
+    fn next_frame(&mut self, op: Op, end: Position) -> Result<Position, RecordError> {
         let at_hand = self.layout.place(end, crate::log::FRAME_ALIGNMENT);
-        match self.records.read_header(at_hand) {
-            Ok(_) => at_hand,
-            Err(_) => self.layout.start_of_frames(self.layout.segment_of(end) + 1),
-        }
+        let (position, header) = match self.records.read_header(at_hand) {
+            Err(RecordError::Damaged { source: FrameError::Unwritten, .. }) => {
+                let next = self.layout.start_of_frames(self.layout.segment_of(end) + 1);
+                (next, self.records.read_header(next)?)
+            }
+            read => (at_hand, read?),
+        };
+        if header.op == op.next() { Ok(position) } else { Err(RecordError::NoRecord(position)) }
     }
 }
 
@@ -91,14 +96,14 @@ impl<S: Storage> CommittedLog for StoredLog<S> {
         let mut position = first;
         while position < end {
             let view = self.view(position)?;
-            let after = view.header().end();
+            let (op, after) = (view.header().op, view.header().end());
             if visit_frame(&view, visit).is_break() {
                 break;
             }
             if after >= end {
                 break;
             }
-            position = self.next_frame(after);
+            position = self.next_frame(op, after)?;
         }
         Ok(())
     }

@@ -46,6 +46,8 @@ pub struct Work {
     pub holds: Vec<Probe>,
     /// Ids of accounts; `tag` is the coordinator's.
     pub accounts: Vec<Probe>,
+    /// Whether this is the second round, in which only accounts are asked for.
+    pub loaded: bool,
     /// How many of `accounts` have been answered: later ones belong to the second round.
     pub accounts_answered: usize,
 
@@ -83,6 +85,7 @@ impl Work {
         self.ids.clear();
         self.holds.clear();
         self.accounts.clear();
+        self.loaded = false;
         self.accounts_answered = 0;
         self.id_answers.clear();
         self.hold_places.clear();

@@ -90,7 +90,7 @@ impl Layout {
     /// segment still holds it, else at the start of the next segment.
     #[must_use]
     pub const fn place(&self, end: Position, frame_bytes: u64) -> Position {
-        debug_assert!(frame_bytes <= self.segment_bytes - SEGMENT_HEADER_BYTES);
+        assert!(frame_bytes <= self.segment_bytes - SEGMENT_HEADER_BYTES, "frames fit a segment");
         let offset = self.offset_in_segment(end);
         if offset >= SEGMENT_HEADER_BYTES && offset + frame_bytes <= self.segment_bytes {
             return end;

@@ -127,6 +127,29 @@ impl<S: Storage> LogReader<S> {
         Ok(Self { storage, identity, segments, progress, stop: None, stop_position, chunk })
     }
 
+    /// The same, for a log that is to be written on: makes durable whatever may not be, and lets go
+    /// of what is only cached, so that all that is read afterwards has survived already. Otherwise
+    /// a process killed between a write and its sync would leave bytes that are read and believed
+    /// after a restart, and gone after a loss of power.
+    ///
+    /// # Errors
+    /// As [`Self::open`], and if the disk doesn't take what was written.
+    pub fn open_to_continue(
+        storage: S,
+        identity: LogIdentity,
+        committed: Position,
+    ) -> Result<Self, ReadError> {
+        storage.sync_directory(LOG_DIRECTORY).map_err(ReadError::Directory)?;
+        let reader = Self::open(storage, identity)?;
+        for segment in identity.layout.segment_of(committed)..reader.segments {
+            let failed = |source| ReadError::Io { segment, offset: 0, source };
+            let file = reader.storage.open(&segment_name(segment), Open::Write).map_err(failed)?;
+            file.sync_data().map_err(failed)?;
+            file.forget_cached();
+        }
+        Ok(reader)
+    }
+
     /// Which log this is.
     #[must_use]
     pub const fn identity(&self) -> LogIdentity {

@@ -300,7 +300,7 @@ impl Connection {
         }
         if request.is_write() && core.is_log_full() {
             let error = RequestError::new(ErrorCode::CapacityExceeded);
-            return Err(error.with_detail("the disk of the log is full; reads are still served"));
+            return Err(error.with_detail(super::sequencer::LOG_FULL));
         }
         let records_max = self.records_max.get().unwrap_or(0);
         match &mut request {

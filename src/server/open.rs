@@ -8,8 +8,8 @@ use crate::engine::{
 use crate::io::{Clock, Directory, Storage, SystemClock};
 use crate::ledger::{Op, Timestamp};
 use crate::log::{
-    ClusterConfig, ClusterId, CreateError, DirectoryLock, Epoch, LockError, LogEnd, LogIdentity,
-    LogReader, Meta, MetaError, Position, ReadError, RecoveryError, RecoveryInput,
+    ClusterConfig, ClusterId, CreateError, DirectoryLock, Epoch, Layout, LockError, LogEnd,
+    LogIdentity, LogReader, Meta, MetaError, Position, ReadError, RecoveryError, RecoveryInput,
     SEGMENT_BYTES_DEFAULT, create_log,
 };
 
@@ -51,6 +51,13 @@ pub enum OpenError {
         /// The cluster that was asked for.
         wanted: u128,
     },
+    /// A log can't have segments of that size.
+    #[error(
+        "segments of {0} bytes: choose a multiple of 4096 from {min} to {max}",
+        min = crate::limits::SEGMENT_BYTES_MIN,
+        max = crate::limits::SEGMENT_BYTES_MAX
+    )]
+    SegmentBytes(u64),
     /// The log can't be read.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -84,6 +91,9 @@ pub fn initialize(path: &Path, config: ClusterConfig) -> Result<Meta, OpenError>
     std::fs::create_dir_all(path)?;
     let directory = Directory::new(path);
     let _lock = DirectoryLock::acquire(&directory)?;
+    if Layout::new(config.segment_bytes).is_none() {
+        return Err(OpenError::SegmentBytes(config.segment_bytes));
+    }
     let now = SystemClock::new().now().unix_ns;
     Ok(create_log(&directory, config, Timestamp(now))?)
 }
@@ -134,7 +144,7 @@ pub fn replay<S: Storage>(
 ) -> Result<Replayed<S>, OpenError> {
     let identity = LogIdentity { cluster: meta.config.cluster, layout: meta.config.layout() };
     let mut engine = empty_engine(storage, identity, &meta.config, options);
-    let mut reader = LogReader::open(storage.clone(), identity)?;
+    let mut reader = LogReader::open_to_continue(storage.clone(), identity, meta.hint.committed)?;
     while let Some(frame) = reader.next_frame()? {
         engine.replay(&frame)?;
     }

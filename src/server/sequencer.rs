@@ -20,10 +20,13 @@ use crate::fatal::{self, Reason};
 use crate::io::Directory;
 use crate::ledger::{Op, Timestamp};
 use crate::log::LogHandle;
-use crate::wire::Reply;
+use crate::wire::{ErrorCode, Reply, RequestError};
 
 /// The engine as the server runs it.
 pub(super) type ServerEngine = Engine<CoreOwners, StoredLog<Directory>>;
+
+/// What writes are told while there is no space for more of the log.
+pub(super) const LOG_FULL: &str = "the disk of the log is full; reads are still served";
 
 /// The sequencer and all it talks to.
 pub(super) struct Sequencer {
@@ -92,27 +95,31 @@ impl Sequencer {
         busy
     }
 
-    /// Makes the next batches and hands them to the log.
+    /// Makes the next batch and hands it to the log.
     fn order(&mut self) -> bool {
-        let mut busy = false;
-        loop {
-            let now = Timestamp(self.core.now_unix_ns());
-            match self.engine.poll(now, self.permit()) {
-                Ok(Some(frame)) => {
-                    busy = true;
-                    // The permit has made sure of room: this thread alone fills the queue.
-                    if self.log.submit(frame).is_err() {
-                        fatal::stop(Reason::LogWriteFailed, "the log's queue overflowed");
-                    }
+        if self.log.progress().is_full() {
+            let error = RequestError::new(ErrorCode::CapacityExceeded);
+            self.engine.refuse_writes(&error.with_detail(LOG_FULL));
+        }
+        let now = Timestamp(self.core.now_unix_ns());
+        match self.engine.poll(now, self.permit()) {
+            Ok(Some(frame)) => {
+                // The permit has made sure of room: this thread alone fills the queue.
+                if self.log.submit(frame).is_err() {
+                    fatal::stop(Reason::LogWriteFailed, "the log's queue overflowed");
                 }
-                Ok(None) => return busy,
-                Err(error) => fatal::stop(Reason::DataUnreadable, &error.to_string()),
+                true
             }
+            Ok(None) => false,
+            Err(error) => fatal::stop(Reason::DataUnreadable, &error.to_string()),
         }
     }
 
     fn permit(&self) -> Permit {
         let ahead = self.engine.end().op.0 - self.log.progress().durable_op().0;
+        if self.log.progress().is_full() {
+            return Permit::Reads;
+        }
         permit(ahead, self.engine.waiting_events())
     }
 

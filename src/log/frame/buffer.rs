@@ -103,6 +103,9 @@ impl FrameBuf {
     }
 }
 
+/// Smaller buffers are quickly made anew.
+const KEPT_BYTES_MIN: usize = 256 << 10;
+
 /// Buffers that frames give back when they are dropped. Cheap to clone; all clones are one pool.
 #[derive(Debug, Clone)]
 pub struct FramePool {
@@ -122,9 +125,9 @@ impl FramePool {
         self.free.pop().unwrap_or_default()
     }
 
-    /// Keeps a buffer for later.
+    /// Keeps a buffer for later, if it is worth it.
     pub fn give_back(&self, buffer: FrameBuffer) {
-        if buffer.capacity_bytes() > 0 {
+        if buffer.capacity_bytes() >= KEPT_BYTES_MIN {
             // A full pool frees it.
             drop(self.free.push(buffer));
         }
@@ -145,6 +148,10 @@ mod tests {
         assert!(buffer.capacity_bytes() > grown);
 
         let pool = FramePool::new(2);
+        pool.give_back(buffer);
+        assert_eq!(pool.take().capacity_bytes(), 0, "not worth keeping");
+        let mut buffer = FrameBuffer::new();
+        buffer.reserve(KEPT_BYTES_MIN);
         let capacity = buffer.capacity_bytes();
         pool.give_back(buffer);
         assert_eq!(pool.take().capacity_bytes(), capacity);

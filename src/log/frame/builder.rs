@@ -199,9 +199,21 @@ impl FrameBuilder {
             end = start + content.len();
         }
         bytes[end..shape.tail().table].fill(0);
-        let buffer = std::mem::replace(&mut self.buffer, self.pool.take());
+        let buffer = self.take_buffer(to_usize(shape.frame_bytes));
         self.restart(self.start);
         Frame { header, buffer, pool: self.pool.clone() }
+    }
+
+    /// The buffer with the first `bytes` of what was built. A small frame gets one of its own size:
+    /// frames are kept for a while, and must not keep the room of the largest one.
+    fn take_buffer(&mut self, bytes: usize) -> FrameBuffer {
+        if self.buffer.capacity_bytes() <= 2 * bytes {
+            return std::mem::replace(&mut self.buffer, self.pool.take());
+        }
+        let mut own = FrameBuffer::new();
+        own.reserve(bytes);
+        own.bytes_mut()[..bytes].copy_from_slice(&self.buffer.bytes()[..bytes]);
+        own
     }
 
     #[inline]
@@ -241,6 +253,12 @@ impl Frame {
     #[must_use]
     pub const fn position(&self) -> Position {
         self.header.position
+    }
+
+    /// How much memory it takes.
+    #[must_use]
+    pub fn memory_bytes(&self) -> u64 {
+        to_u64(self.buffer.capacity_bytes())
     }
 
     /// Where it will end.

@@ -140,12 +140,21 @@ fn a_frame_is_valid_only_where_it_was_written() {
 }
 
 #[test]
-fn a_frame_gives_its_buffer_back() {
+fn a_large_frame_gives_its_buffer_back_and_a_small_one_has_its_own() {
     let pool = FramePool::new(2);
-    let mut builder = FrameBuilder::new(pool.clone(), start(FrameKind::Fence));
-    builder.push_id(1);
-    let frame = builder.finish(PLACE, 0, 0);
+    let mut builder = FrameBuilder::new(pool.clone(), start(FrameKind::CreateTransfers));
+    for index in 0..8_190 {
+        builder.push_transfer(&Transfer::default(), index, Links::default());
+    }
+    let large = builder.finish(PLACE, 0, 0);
+    let memory_bytes = large.memory_bytes();
     assert_eq!(pool.take().capacity_bytes(), 0);
-    drop(frame);
-    assert!(pool.take().capacity_bytes() >= 4096);
+    drop(large);
+    let kept = pool.take();
+    assert_eq!(u64::try_from(kept.capacity_bytes()).unwrap(), memory_bytes);
+
+    pool.give_back(kept);
+    let mut builder = FrameBuilder::new(pool, start(FrameKind::Fence));
+    builder.push_id(1);
+    assert!(builder.finish(PLACE, 0, 0).memory_bytes() < memory_bytes / 8);
 }
