@@ -120,6 +120,9 @@ pub(crate) struct ServerFlags {
     /// Connections accepted at once.
     #[arg(long, value_name = "N")]
     pub connections_max: Option<String>,
+    /// Milliseconds that a client has to complete a frame it began.
+    #[arg(long, value_name = "MS")]
+    pub client_timeout_ms: Option<String>,
 }
 
 /// Flags that a data directory remembers.
@@ -151,6 +154,7 @@ impl ServerFlags {
         flags.put(Key::Cores, self.cores.as_ref());
         flags.put(Key::LogWriter, self.log_writer.as_ref());
         flags.put(Key::ConnectionsMax, self.connections_max.as_ref());
+        flags.put(Key::ClientTimeoutMs, self.client_timeout_ms.as_ref());
         self.capacity.put(flags);
     }
 }

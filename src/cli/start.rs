@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 
@@ -10,7 +11,7 @@ use super::args::{DataFlags, ServerFlags};
 use super::config::{LogWriter, Settings};
 use super::exit::{Exit, Failure};
 use crate::fatal::{self, Reason};
-use crate::log::{LogWriterKind, MetaError, ReadError};
+use crate::log::{CreateError, LogWriterKind, MetaError, ReadError};
 use crate::server::{OpenError, ServerConfig, StartError, serve};
 
 /// Arguments of `start`.
@@ -41,6 +42,8 @@ pub struct StartConfig {
     pub accounts_max: Option<u64>,
     /// Connections accepted at once; none is the server's own default.
     pub connections_max: Option<u64>,
+    /// Time that a client has for a frame; none is the server's own default.
+    pub client_timeout: Option<Duration>,
 }
 
 impl StartConfig {
@@ -55,6 +58,7 @@ impl StartConfig {
             segment_bytes: settings.segment_bytes,
             accounts_max: settings.accounts_max,
             connections_max: settings.connections_max,
+            client_timeout: settings.client_timeout_ms.map(Duration::from_millis),
         }
     }
 }
@@ -73,6 +77,7 @@ pub(crate) fn run(config: &StartConfig, out: &mut dyn Write) -> Result<Exit, Fai
         accounts_max: config.accounts_max,
         connections_max: config.connections_max,
         cluster: config.cluster,
+        client_timeout: config.client_timeout,
     };
     let ready = |address| {
         // Nobody may be reading; that is no reason not to serve.
@@ -96,9 +101,10 @@ const fn fatal_reason(error: &StartError) -> Option<Reason> {
         OpenError::Read(ReadError::Io { .. }) | OpenError::Meta(MetaError::Io(_)) => {
             Some(Reason::DataUnreadable)
         }
-        OpenError::Read(_) | OpenError::Recovery(_) | OpenError::Meta(MetaError::Damaged) => {
-            Some(Reason::LogDamaged)
-        }
+        OpenError::Read(_)
+        | OpenError::Recovery(_)
+        | OpenError::Meta(MetaError::Damaged)
+        | OpenError::Create(CreateError::MetaMissing) => Some(Reason::LogDamaged),
         OpenError::Replay(_) => Some(Reason::DigestMismatch),
         _ => None,
     }
@@ -111,6 +117,7 @@ pub(crate) fn exit_of(error: &StartError) -> Exit {
         StartError::Open { source, .. } => open_exit(source),
         StartError::IoUring(_)
         | StartError::Memlock { .. }
+        | StartError::Files { .. }
         | StartError::Listen { .. }
         | StartError::Writer(_)
         | StartError::Thread(_) => Exit::Unavailable,
@@ -120,13 +127,21 @@ pub(crate) fn exit_of(error: &StartError) -> Exit {
 /// The class of what keeps a data directory from being opened.
 pub(crate) fn open_exit(error: &OpenError) -> Exit {
     match error {
-        OpenError::Directory(_) | OpenError::Lock(_) | OpenError::Empty => Exit::Unavailable,
         OpenError::OtherCluster { .. }
         | OpenError::SegmentBytes(_)
         | OpenError::Meta(MetaError::Version { .. }) => Exit::Usage,
-        OpenError::Create(_) => Exit::Refused,
-        OpenError::Meta(_) | OpenError::Read(_) | OpenError::Replay(_) | OpenError::Recovery(_) => {
-            Exit::Damaged
+        OpenError::Create(CreateError::Exists) => Exit::Refused,
+        // No room or no permission: nothing here is damaged.
+        OpenError::Directory(_)
+        | OpenError::Lock(_)
+        | OpenError::Empty
+        | OpenError::Create(CreateError::Io(_) | CreateError::Meta(MetaError::Io(_))) => {
+            Exit::Unavailable
         }
+        OpenError::Create(CreateError::MetaMissing | CreateError::Meta(_))
+        | OpenError::Meta(_)
+        | OpenError::Read(_)
+        | OpenError::Replay(_)
+        | OpenError::Recovery(_) => Exit::Damaged,
     }
 }

@@ -42,12 +42,21 @@ impl Socket {
         Pin::new(&mut self.stream).poll_write(cx, from)
     }
 
+    /// Tells the peer that nothing more comes. It may go on sending.
+    pub fn end_writing(&self) {
+        self.shut(rustix::net::Shutdown::Write);
+    }
+
     /// Ends the connection in both directions at once: whoever waits for it is woken. The
     /// descriptor stays open until the socket is dropped.
     pub fn shut_down(&self) {
+        self.shut(rustix::net::Shutdown::Both);
+    }
+
+    fn shut(&self, how: rustix::net::Shutdown) {
         // SAFETY: the stream owns the descriptor and outlives this borrow of it.
         let descriptor = unsafe { BorrowedFd::borrow_raw(self.stream.as_raw_fd()) };
         // Already closed by the peer is as good.
-        let _ = rustix::net::shutdown(descriptor, rustix::net::Shutdown::Both);
+        let _ = rustix::net::shutdown(descriptor, how);
     }
 }

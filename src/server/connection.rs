@@ -4,13 +4,18 @@
 //! cancelled: the sweep and the server end them by shutting the socket down. Small requests are
 //! cut out of the core's one receive buffer; a large body is read straight into the vector that
 //! its request owns.
+//!
+//! The end of a connection has a deadline, too. After an error of its own making the server sends
+//! it, says that nothing more comes, and reads on without listening until the peer goes: closing
+//! at once would destroy the error on its way. A peer that only ends its own side still gets the
+//! answers to what it has asked.
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
-use std::rc::Rc;
 use std::task::{Poll, Waker};
 
 use super::core::Core;
+use super::credit::{Credit, reply_bytes_max};
 use crate::engine::{Source, Submission};
 use crate::io::Socket;
 use crate::ledger::Op;
@@ -25,7 +30,7 @@ const SMALL_BODY_BYTES_MAX: usize = 32 * 1024;
 /// Size of the shared receive buffer of a core: a small frame always fits in twice.
 pub(super) const RECEIVE_BYTES: usize = 128 * 1024;
 
-/// No more is read from a client that leaves so many answers unread.
+/// Nothing more is taken from a client that has, or has asked for, so much that it hasn't read.
 const UNSENT_BYTES_MAX: usize = 4 << 20;
 
 /// Memory that a connection keeps for its next answers.
@@ -37,15 +42,26 @@ pub(super) struct Connection {
     pub(super) generation: u32,
     socket: RefCell<Socket>,
     unsent: RefCell<Vec<u8>>,
+    /// What the writer has taken out of `unsent` and not yet sent.
+    sending_bytes: Cell<usize>,
     writer: Cell<Option<Waker>>,
     reader: Cell<Option<Waker>>,
-    in_flight: Cell<u32>,
+    credit: RefCell<Credit>,
     /// What the hello agreed on; none before it.
     records_max: Cell<Option<u32>>,
-    /// The rest of a frame, or a hello, must be here by then; 0 when nothing is awaited.
+    /// The rest of a frame, a hello, or the end of a connection that is closing must be here by
+    /// then; 0 when nothing is awaited.
     deadline_ns: Cell<u64>,
+    /// Whole frames are here, but there is no room for their answers yet.
+    stalled: Cell<bool>,
+    /// No more requests are served.
     closing: Cell<bool>,
+    /// An error ended it: nothing follows that.
+    failed: Cell<bool>,
+    /// Nothing more is sent.
     closed: Cell<bool>,
+    /// Tasks that still hold it.
+    tasks: Cell<u8>,
 }
 
 /// What a pass over received bytes ends with.
@@ -65,39 +81,59 @@ impl Connection {
             generation,
             socket: RefCell::new(socket),
             unsent: RefCell::new(Vec::new()),
+            sending_bytes: Cell::new(0),
             writer: Cell::new(None),
             reader: Cell::new(None),
-            in_flight: Cell::new(0),
+            credit: RefCell::new(Credit::default()),
             records_max: Cell::new(None),
             deadline_ns: Cell::new(deadline_ns),
+            stalled: Cell::new(false),
             closing: Cell::new(false),
+            failed: Cell::new(false),
             closed: Cell::new(false),
+            tasks: Cell::new(2),
         }
     }
 
     /// Ends the connection if it has kept the server waiting for too long.
     pub(super) fn sweep(&self, now_ns: u64, core: &Core) {
         let deadline = self.deadline_ns.get();
-        if deadline != 0 && now_ns >= deadline && !self.closing.get() {
+        if deadline == 0 || now_ns < deadline {
+            return;
+        }
+        if self.closing.get() {
+            self.socket.borrow().shut_down();
+        } else {
             core.count(|counters| &counters.connections_too_slow);
             self.fail(core, ErrorCode::TooSlow.into());
-            // Whoever does not send does not read either: don't wait for it.
-            self.socket.borrow().shut_down();
         }
     }
 
     /// Whether answers wait to be sent or to be made.
     pub(super) fn is_busy(&self) -> bool {
-        !self.closed.get() && (self.in_flight.get() > 0 || !self.unsent.borrow().is_empty())
+        !self.closed.get() && (self.credit.borrow().used() > 0 || self.unsent_bytes() > 0)
+    }
+
+    /// Notes that one of its two tasks has ended. Whether it was the last.
+    pub(super) fn is_left(&self) -> bool {
+        self.tasks.set(self.tasks.get() - 1);
+        self.tasks.get() == 0
+    }
+
+    fn unsent_bytes(&self) -> usize {
+        self.unsent.borrow().len() + self.sending_bytes.get()
+    }
+
+    fn has_room(&self) -> bool {
+        self.unsent_bytes() + self.credit.borrow().promised_bytes() < UNSENT_BYTES_MAX
     }
 
     /// Queues the answer to a request.
-    pub(super) fn answer(&self, correlation: u64, op: Op, epoch: u64, reply: &Reply) {
-        self.in_flight.set(self.in_flight.get().saturating_sub(1));
-        if self.closed.get() {
-            return;
+    pub(super) fn answer(&self, ticket: u64, op: Op, epoch: u64, reply: &Reply) {
+        let correlation = self.credit.borrow_mut().give_back(ticket);
+        if !self.closed.get() && !self.failed.get() {
+            encode_reply(ReplyTo { correlation, op, epoch }, reply, &mut self.unsent.borrow_mut());
         }
-        encode_reply(ReplyTo { correlation, op, epoch }, reply, &mut self.unsent.borrow_mut());
         self.wake(&self.writer);
         self.wake(&self.reader);
     }
@@ -120,20 +156,35 @@ impl Connection {
     fn fail(&self, core: &Core, error: RequestError) {
         tracing::debug!(%error, "closing a connection");
         self.refuse(core, 0, &error);
-        self.closing.set(true);
+        self.failed.set(true);
+        self.close(core);
+    }
+
+    /// Nothing more is served. Whatever is still to be sent has to go soon.
+    fn close(&self, core: &Core) {
+        if !self.closing.replace(true) {
+            self.deadline_ns.set(core.frame_deadline_ns());
+        }
         self.wake(&self.writer);
+        self.wake(&self.reader);
     }
 
     /// Reads and serves until the connection ends.
-    pub(super) async fn read(self: Rc<Self>, core: Rc<Core>) {
+    pub(super) async fn read(&self, core: &Core) {
         let mut rest = Vec::new();
         while !self.closing.get() {
-            self.wait_for_room().await;
-            core.wait_for_room().await;
-            match self.receive(&core, &mut rest).await {
+            self.wait_for_room(core).await;
+            let awaited = !rest.is_empty() || self.records_max.get().is_none();
+            self.await_until(if awaited { core.frame_deadline_ns() } else { 0 });
+            let received = if self.stalled.take() {
+                self.serve_stalled(core, &mut rest)
+            } else {
+                self.receive(core, &mut rest).await
+            };
+            match received {
                 Received::Served => {}
                 Received::Large(header, start) => {
-                    if !self.receive_large(&core, &header, &start).await {
+                    if !self.receive_large(core, &header, &start).await {
                         break;
                     }
                 }
@@ -141,19 +192,42 @@ impl Connection {
             }
             core.yield_now().await;
         }
-        self.closing.set(true);
-        self.wake(&self.writer);
+        self.close(core);
+        if self.failed.get() {
+            self.ignore_the_rest(core).await;
+        }
     }
 
-    async fn wait_for_room(&self) {
+    /// Returns when there is room for another answer here, and for another request on this node.
+    /// The time until then is not the client's.
+    async fn wait_for_room(&self, core: &Core) {
+        if self.has_room() && core.has_room() {
+            return;
+        }
+        self.await_until(0);
         poll_fn(|context| {
-            if self.unsent.borrow().len() < UNSENT_BYTES_MAX || self.closing.get() {
+            if self.has_room() || self.closing.get() {
                 return Poll::Ready(());
             }
             self.reader.set(Some(context.waker().clone()));
             Poll::Pending
         })
         .await;
+        core.wait_for_room().await;
+    }
+
+    /// Reads without listening until the peer goes or the deadline of closing has passed.
+    async fn ignore_the_rest(&self, core: &Core) {
+        loop {
+            let read = poll_fn(|context| {
+                let mut socket = self.socket.borrow_mut();
+                socket.poll_read(context, &mut core.receive_buffer()[..])
+            });
+            if matches!(read.await, Ok(0) | Err(_)) {
+                return;
+            }
+            core.yield_now().await;
+        }
     }
 
     /// Reads once and serves all whole frames. `rest` is the beginning of a frame from before.
@@ -171,16 +245,22 @@ impl Connection {
             rest.clear();
             let (used, received) = self.serve_all(core, &buffer[..length]);
             rest.extend_from_slice(&buffer[used..length]);
-            let awaited = !rest.is_empty() || self.records_max.get().is_none();
-            self.await_until(if awaited { core.frame_deadline_ns() } else { 0 });
             Poll::Ready(received)
         })
         .await
     }
 
+    /// Goes on with what was received before there was room.
+    fn serve_stalled(&self, core: &Core, rest: &mut Vec<u8>) -> Received {
+        let bytes = std::mem::take(rest);
+        let (used, received) = self.serve_all(core, &bytes);
+        rest.extend_from_slice(&bytes[used..]);
+        received
+    }
+
     /// A running deadline stays as it is: each new byte must not buy more time.
     fn await_until(&self, deadline_ns: u64) {
-        if deadline_ns == 0 || self.deadline_ns.get() == 0 {
+        if !self.closing.get() && (deadline_ns == 0 || self.deadline_ns.get() == 0) {
             self.deadline_ns.set(deadline_ns);
         }
     }
@@ -188,7 +268,14 @@ impl Connection {
     /// Serves the whole frames at the start of `bytes`. Gives how many bytes are used up.
     fn serve_all(&self, core: &Core, bytes: &[u8]) -> (usize, Received) {
         let mut used = 0;
+        if self.closing.get() {
+            return (bytes.len(), Received::Closed);
+        }
         while let Some(head) = bytes[used..].first_chunk::<HEADER_BYTES>() {
+            if !self.has_room() {
+                self.stalled.set(true);
+                break;
+            }
             let header = match Header::parse(head) {
                 Ok(header) => header,
                 Err(error) => {
@@ -216,19 +303,19 @@ impl Connection {
             } else {
                 break;
             }
-            // What came until now was in time.
-            self.deadline_ns.set(0);
             if self.closing.get() {
                 return (bytes.len(), Received::Closed);
             }
+            // What came until now was in time.
+            self.deadline_ns.set(0);
         }
         (used, Received::Served)
     }
 
     /// Reads the rest of a large body into its place. Whether the connection lives on.
     async fn receive_large(&self, core: &Core, header: &Header, start: &[u8]) -> bool {
-        self.await_until(core.frame_deadline_ns());
         let _permit = core.permit_large_body().await;
+        self.deadline_ns.set(core.frame_deadline_ns());
         let mut body = BodyBuffer::for_header(header);
         body.as_mut_bytes()[..start.len()].copy_from_slice(start);
         let mut filled = start.len();
@@ -240,6 +327,7 @@ impl Connection {
             .await;
             match read {
                 Ok(0) | Err(_) => return false,
+                Ok(_) if self.closing.get() => return false,
                 Ok(read) => filled += read,
             }
         }
@@ -280,12 +368,12 @@ impl Connection {
             Ok(request) => request,
             Err(error) => return self.refuse(core, correlation, &error),
         };
-        self.in_flight.set(self.in_flight.get() + 1);
+        let ticket = self.credit.borrow_mut().take(correlation, reply_bytes_max(&request));
         let source = Source {
             core: core.index(),
             slot: self.slot,
             generation: self.generation,
-            correlation,
+            correlation: ticket,
         };
         core.submit(Submission { source, request });
     }
@@ -295,7 +383,7 @@ impl Connection {
         if core.is_draining() {
             return Err(RequestError::new(ErrorCode::ShuttingDown).retry_after_ms(1_000));
         }
-        if self.in_flight.get() >= core.limits().in_flight_max {
+        if self.credit.borrow().used() >= core.limits().in_flight_max as usize {
             return Err(ErrorCode::CreditExceeded.into());
         }
         if request.is_write() && core.is_log_full() {
@@ -320,41 +408,45 @@ impl Connection {
     }
 
     /// Sends what there is to send until the connection ends.
-    pub(super) async fn write(self: Rc<Self>) {
+    pub(super) async fn write(&self, core: &Core) {
         let mut sending = Vec::new();
-        loop {
-            let more = poll_fn(|context| {
-                if !self.unsent.borrow().is_empty() {
-                    return Poll::Ready(true);
-                }
-                if self.closing.get() {
-                    return Poll::Ready(false);
-                }
-                self.writer.set(Some(context.waker().clone()));
-                Poll::Pending
-            })
-            .await;
-            if !more {
-                break;
-            }
+        while self.wait_for_answers().await {
             std::mem::swap(&mut sending, &mut *self.unsent.borrow_mut());
             if !self.send(&sending).await {
+                self.socket.borrow().shut_down();
                 break;
             }
             sending.clear();
             sending.shrink_to(KEPT_BYTES_MAX);
             self.wake(&self.reader);
         }
-        self.closing.set(true);
+        self.sending_bytes.set(0);
         self.closed.set(true);
-        self.wake(&self.reader);
-        self.socket.borrow().shut_down();
+        self.socket.borrow().end_writing();
+        self.close(core);
+    }
+
+    /// Whether there is anything more to send.
+    async fn wait_for_answers(&self) -> bool {
+        poll_fn(|context| {
+            if !self.unsent.borrow().is_empty() {
+                return Poll::Ready(true);
+            }
+            let answered = self.failed.get() || self.credit.borrow().used() == 0;
+            if self.closing.get() && answered {
+                return Poll::Ready(false);
+            }
+            self.writer.set(Some(context.waker().clone()));
+            Poll::Pending
+        })
+        .await
     }
 
     /// Whether all of it was sent.
     async fn send(&self, bytes: &[u8]) -> bool {
         let mut sent = 0;
         while sent < bytes.len() {
+            self.sending_bytes.set(bytes.len() - sent);
             let written =
                 poll_fn(|context| self.socket.borrow_mut().poll_write(context, &bytes[sent..]))
                     .await;
@@ -363,6 +455,7 @@ impl Connection {
                 Ok(written) => sent += written,
             }
         }
+        self.sending_bytes.set(0);
         true
     }
 }

@@ -16,14 +16,12 @@ use crate::io::{Clock, Socket};
 use crate::ledger::Op;
 use crate::wire::{Limits, Reply};
 
-/// A frame that was begun, or a hello, has to be whole within this time.
-const FRAME_NS_MAX: u64 = 10_000_000_000;
-
 /// Events that may wait for their turn before no more is read from any connection.
 const WAITING_EVENTS_MAX: u64 = 1 << 19;
 
-/// Bodies of large requests that one core receives at the same time.
-const LARGE_BODIES_MAX: u32 = 64;
+/// Bodies of large requests that one core receives at the same time: more than clients that stop
+/// in the middle of one are likely to hold, until they have been too slow.
+const LARGE_BODIES_MAX: u32 = 512;
 
 /// One core's side of the server.
 pub(super) struct Core {
@@ -102,8 +100,9 @@ impl Core {
         self.receive_buffer.borrow_mut()
     }
 
+    /// When a frame that begins now, or a hello, or a goodbye, has to be whole.
     pub(super) fn frame_deadline_ns(&self) -> u64 {
-        self.shared.clock.now().monotonic_ns + FRAME_NS_MAX
+        self.shared.clock.now().monotonic_ns + self.shared.client_ns_max
     }
 
     pub(super) fn now_unix_ns(&self) -> u64 {
@@ -135,10 +134,14 @@ impl Core {
         into.append(&mut self.inbox.borrow_mut());
     }
 
+    /// Whether there is room for more requests on this node.
+    pub(super) fn has_room(&self) -> bool {
+        self.shared.waiting_events.load(Ordering::Relaxed) < WAITING_EVENTS_MAX
+    }
+
     /// Returns when there is room for more requests on this node.
     pub(super) async fn wait_for_room(&self) {
-        let room = || self.shared.waiting_events.load(Ordering::Relaxed) < WAITING_EVENTS_MAX;
-        self.wait_until(room).await;
+        self.wait_until(|| self.has_room()).await;
     }
 
     /// Returns when another large body may be received.
@@ -177,19 +180,27 @@ impl Core {
         let connection =
             Rc::new(Connection::new(slot, generation, Socket::adopt(stream), deadline_ns));
         self.connections.borrow_mut()[slot as usize] = Some(Rc::clone(&connection));
-        glommio::spawn_local(Rc::clone(&connection).write()).detach();
+        let (writer, core) = (Rc::clone(&connection), Rc::clone(self));
+        glommio::spawn_local(async move {
+            writer.write(&core).await;
+            core.forget(&writer);
+        })
+        .detach();
         let core = Rc::clone(self);
         glommio::spawn_local(async move {
-            Rc::clone(&connection).read(Rc::clone(&core)).await;
-            core.forget(slot);
+            connection.read(&core).await;
+            core.forget(&connection);
         })
         .detach();
     }
 
-    fn forget(&self, slot: u32) {
-        self.connections.borrow_mut()[slot as usize] = None;
-        self.free_slots.borrow_mut().push(slot);
-        self.shared.connections.fetch_sub(1, Ordering::Relaxed);
+    /// One of the two tasks of a connection has ended. After the last one its place is free.
+    fn forget(&self, connection: &Connection) {
+        if connection.is_left() {
+            self.connections.borrow_mut()[connection.slot as usize] = None;
+            self.free_slots.borrow_mut().push(connection.slot);
+            self.shared.connections.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 
     /// Gives an answer to its connection, if that still lives.

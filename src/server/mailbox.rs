@@ -84,3 +84,64 @@ impl Mailbox {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use glommio::{LocalExecutorBuilder, Placement};
+    use std::pin::pin;
+    use std::sync::Arc;
+    use std::task::{Context, Wake, Waker};
+
+    const MILLION: usize = 1_000_000;
+
+    struct Nobody;
+
+    impl Wake for Nobody {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    #[test]
+    fn a_million_idle_polls_keep_one_waker() {
+        let mailbox = Mailbox::default();
+        let nobody = Arc::new(Nobody);
+        let waker = Waker::from(Arc::clone(&nobody));
+        let mut context = Context::from_waker(&waker);
+        let mut wait = pin!(mailbox.wait());
+        for _ in 0..MILLION {
+            assert!(wait.as_mut().poll(&mut context).is_pending());
+        }
+        assert_eq!(Arc::strong_count(&nobody), 3, "ours, the context's and the mailbox's");
+        mailbox.ring();
+        assert!(wait.as_mut().poll(&mut context).is_ready());
+    }
+
+    #[test]
+    fn a_core_that_is_rung_a_million_times_misses_nothing() {
+        let mailbox = Arc::new(Mailbox::default());
+        let bell = Arc::clone(&mailbox);
+        let ringer = std::thread::spawn(move || {
+            for number in 0..MILLION {
+                if number % 1_000 == 0 {
+                    bell.send(Message::Drain);
+                } else {
+                    bell.ring();
+                }
+            }
+        });
+        let executor = LocalExecutorBuilder::new(Placement::Unbound)
+            .spawn(move || async move {
+                let mut received = 0;
+                while received < MILLION / 1_000 {
+                    mailbox.wait().await;
+                    while mailbox.receive().is_some() {
+                        received += 1;
+                    }
+                }
+                received
+            })
+            .unwrap();
+        assert_eq!(executor.join().unwrap(), MILLION / 1_000);
+        ringer.join().unwrap();
+    }
+}

@@ -9,6 +9,7 @@ mod acceptor;
 mod checks;
 mod connection;
 mod core;
+mod credit;
 mod mailbox;
 mod notify;
 mod open;

@@ -13,7 +13,14 @@ pub(super) async fn run(core: Rc<Core>, mut partition: Partition) {
     let shared = Arc::clone(core.shared());
     let own = usize::from(core.index());
     let mut drain = false;
+    let mut refusing = false;
     loop {
+        if shared.is_draining() && !refusing {
+            // The connections of this core are served on this thread: they see it, too.
+            refusing = true;
+            shared.refusing.fetch_add(1, Ordering::Release);
+            shared.mailboxes[0].ring();
+        }
         let mut busy = false;
         while let Some(message) = shared.mailboxes[own].receive() {
             busy = true;
@@ -38,5 +45,4 @@ pub(super) async fn run(core: Rc<Core>, mut partition: Partition) {
         }
     }
     shared.drained.fetch_add(1, Ordering::Release);
-    shared.mailboxes[0].ring();
 }

@@ -43,8 +43,9 @@ impl Sequencer {
     /// Runs until the server has been drained.
     pub(super) async fn run(mut self) {
         let shared = Arc::clone(self.core.shared());
-        let mut others_told = false;
         loop {
+            // Looked at first: what is taken in afterwards is then the last.
+            let refusing = shared.is_refusing();
             let mut busy = self.take_in();
             busy |= self.order();
             busy |= self.release();
@@ -56,20 +57,14 @@ impl Sequencer {
                 self.core.yield_now().await;
                 continue;
             }
-            if shared.is_draining() && self.engine.is_idle() && !self.core.is_busy() {
-                if !others_told {
-                    others_told = true;
-                    for mailbox in shared.mailboxes.iter().skip(1) {
-                        mailbox.send(Message::Drain);
-                    }
-                }
-                // What the others took before the drain still comes through here.
-                let others = shared.mailboxes.len() as u64 - 1;
-                if shared.drained.load(Ordering::Acquire) == others {
-                    break;
-                }
+            if refusing && shared.is_draining() && self.engine.is_idle() && !self.core.is_busy() {
+                break;
             }
             shared.mailboxes[0].wait().await;
+        }
+        // The engine needs the other cores no more. They still have answers to send.
+        for mailbox in shared.mailboxes.iter().skip(1) {
+            mailbox.send(Message::Drain);
         }
         shared.drained.fetch_add(1, Ordering::Release);
     }

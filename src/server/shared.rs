@@ -44,6 +44,8 @@ pub(super) struct Shared {
     pub(super) mailboxes: Arc<[Mailbox]>,
     pub(super) limits: Limits,
     pub(super) connections_max: u64,
+    /// How long a client may take for a frame that it began.
+    pub(super) client_ns_max: u64,
     pub(super) connections: AtomicU64,
     pub(super) committed: AtomicU64,
     pub(super) epoch: u64,
@@ -52,6 +54,8 @@ pub(super) struct Shared {
     /// Whether the disk has no space for more of the log.
     pub(super) log_full: AtomicBool,
     pub(super) draining: AtomicBool,
+    /// Cores besides the sequencer's that refuse every new request since the drain.
+    pub(super) refusing: AtomicU64,
     /// Cores that have sent all their answers after the drain.
     pub(super) drained: AtomicU64,
     pub(super) counters: Counters,
@@ -60,6 +64,11 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Acquire)
+    }
+
+    /// Whether the mailbox of the sequencer already has every request that any core has taken.
+    pub(super) fn is_refusing(&self) -> bool {
+        self.refusing.load(Ordering::Acquire) + 1 == self.mailboxes.len() as u64
     }
 
     /// From now on nothing new is taken.

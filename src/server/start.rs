@@ -6,14 +6,18 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Waker};
 use std::thread;
 use std::time::Duration;
 
+use glommio::timer::Timer;
 use glommio::{LocalExecutorBuilder, Placement, PoolPlacement};
 use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 use socket2::{Domain, Socket as Socket2, Type};
 
 use super::acceptor;
@@ -41,6 +45,12 @@ const BACKLOG: i32 = 4_096;
 /// How often a core looks for connections that are too slow, and the sequencer for expired holds.
 const TICK: Duration = Duration::from_millis(200);
 
+/// The longest that a core sleeps although tasks are ready; see [`never_sleep_long`].
+const SLEEP_RUNG: Duration = Duration::from_millis(5);
+
+/// How many such timers are set ahead; renewed after a quarter of them.
+const SLEEP_RUNGS: u32 = 100;
+
 /// How long clients that don't read may delay the stop.
 const DRAIN_MAX: Duration = Duration::from_secs(10);
 
@@ -63,10 +73,15 @@ pub struct ServerConfig {
     pub connections_max: Option<u64>,
     /// The cluster that the directory must belong to.
     pub cluster: Option<u128>,
+    /// How long a client may take for its hello, for the rest of a frame, or for its goodbye.
+    pub client_timeout: Option<Duration>,
 }
 
 /// Connections of a server that isn't told otherwise.
 const CONNECTIONS_MAX_DEFAULT: u64 = 16_384;
+
+/// Time that a client has for a frame if nothing else is said.
+const CLIENT_TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
 
 /// Requests that one connection may have unanswered.
 const IN_FLIGHT_MAX: u32 = 256;
@@ -89,6 +104,14 @@ pub enum StartError {
     Memlock {
         /// The limit.
         bytes: u64,
+    },
+    /// Too few files may be open.
+    #[error("only {files} files may be open, and {least} are the least: set LimitNOFILE")]
+    Files {
+        /// The limit.
+        files: u64,
+        /// What is needed.
+        least: u64,
     },
     /// The port can't be had.
     #[error("can't listen on {address}: {source}; choose another address with --listen")]
@@ -124,7 +147,7 @@ pub enum StartError {
 pub fn serve(config: &ServerConfig, ready: impl FnOnce(SocketAddr)) -> Result<(), StartError> {
     let connections_max = config.connections_max.unwrap_or(CONNECTIONS_MAX_DEFAULT);
     let cores = core_count(config.cores)?;
-    check_machine(connections_max)?;
+    let connections_max = check_machine(connections_max)?;
     let listener = bind(config.listen)?;
     let opened = open_or_create(config, cores)?;
     let Opened { lock, directory, identity, engine, end } = opened;
@@ -140,11 +163,13 @@ pub fn serve(config: &ServerConfig, ready: impl FnOnce(SocketAddr)) -> Result<()
             idle_seconds_max: 0,
         },
         connections_max,
+        client_ns_max: nanoseconds(config.client_timeout.unwrap_or(CLIENT_TIMEOUT_DEFAULT)),
         connections: AtomicU64::new(0),
         committed: AtomicU64::new(op),
         epoch,
         waiting_events: AtomicU64::new(0),
         draining: AtomicBool::new(false),
+        refusing: AtomicU64::new(0),
         drained: AtomicU64::new(0),
         log_full: AtomicBool::new(false),
         counters: Counters::default(),
@@ -169,10 +194,13 @@ pub fn serve(config: &ServerConfig, ready: impl FnOnce(SocketAddr)) -> Result<()
         .map_err(|source| StartError::Listen { address: config.listen, source })?;
     let handle = listener.try_clone().map_err(StartError::Thread)?;
     listen(&listener).map_err(|source| StartError::Listen { address, source })?;
+    // Before anyone can know that it serves. Until here a signal ends the process at once, which is
+    // as good while nothing was promised.
+    let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(StartError::Thread)?;
     acceptor::spawn(listener.into(), Arc::clone(&shared)).map_err(StartError::Thread)?;
     ready(address);
     notify("READY=1");
-    wait_for_signal().map_err(StartError::Thread)?;
+    signals.forever().next();
     notify("STOPPING=1");
     tracing::info!("stopping: answering what is in flight");
     shared.drain();
@@ -295,6 +323,7 @@ where
         .spawn(move || async move {
             // The first sleep of a process is slow; it must not be a client's.
             glommio::timer::sleep(Duration::from_micros(1)).await;
+            glommio::spawn_local(never_sleep_long()).detach();
             make().await;
             // The connections that are left end with the process: a task is never cancelled.
             std::future::pending::<()>().await;
@@ -302,6 +331,26 @@ where
     match executor {
         Ok(_detached) => Ok(()),
         Err(error) => Err(StartError::Thread(std::io::Error::other(error.to_string()))),
+    }
+}
+
+/// Sees to it that the core never sleeps for longer than a rung while tasks of it are ready to run.
+///
+/// When the preemption timer of the executor (glommio 0.9.0) fires just before it looks for ready
+/// tasks, as happens to a thread that the kernel had set aside, the executor takes that for having
+/// nothing to do and sleeps. Ready tasks are not woken again by anything: if the ticks are among
+/// them, the core would sleep for ever. So timers that no task waits for, well ahead of time, end
+/// such a sleep.
+async fn never_sleep_long() {
+    let mut nobody = Context::from_waker(Waker::noop());
+    loop {
+        let mut ladder: Vec<Timer> =
+            (1..=SLEEP_RUNGS).map(|number| Timer::new(SLEEP_RUNG * number)).collect();
+        for rung in &mut ladder {
+            // It is pending: this only registers it.
+            let _ = Pin::new(rung).poll(&mut nobody);
+        }
+        glommio::timer::sleep(SLEEP_RUNG * (SLEEP_RUNGS / 4)).await;
     }
 }
 
@@ -314,17 +363,9 @@ async fn tick(core: Rc<Core>) {
     }
 }
 
-/// Returns at the first SIGTERM or SIGINT.
-fn wait_for_signal() -> std::io::Result<()> {
-    let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGINT])?;
-    signals.forever().next();
-    Ok(())
-}
-
 fn wait_for_drain(shared: &Shared) {
     let cores = shared.mailboxes.len() as u64;
-    let deadline =
-        shared.clock.now().monotonic_ns + u64::try_from(DRAIN_MAX.as_nanos()).unwrap_or(u64::MAX);
+    let deadline = shared.clock.now().monotonic_ns + nanoseconds(DRAIN_MAX);
     while shared.drained.load(Ordering::Acquire) < cores {
         if shared.clock.now().monotonic_ns > deadline {
             tracing::warn!("some clients don't read their answers; stopping all the same");
@@ -332,4 +373,9 @@ fn wait_for_drain(shared: &Shared) {
         }
         thread::sleep(Duration::from_millis(2));
     }
+}
+
+/// Bounded, so that a deadline can be computed from it.
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX).min(u64::MAX / 4)
 }

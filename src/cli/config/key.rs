@@ -23,6 +23,8 @@ pub(crate) enum Key {
     AccountsMax,
     /// Connections that the server accepts at once.
     ConnectionsMax,
+    /// How long a client may pause inside a frame.
+    ClientTimeoutMs,
     /// What the program logs about itself.
     Log,
     /// How it is logged.
@@ -31,7 +33,7 @@ pub(crate) enum Key {
 
 impl Key {
     /// Every setting, in the order of `config show`.
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Data,
         Self::Cluster,
         Self::Listen,
@@ -41,6 +43,7 @@ impl Key {
         Self::SegmentBytes,
         Self::AccountsMax,
         Self::ConnectionsMax,
+        Self::ClientTimeoutMs,
         Self::Log,
         Self::LogFormat,
     ];
@@ -57,6 +60,7 @@ impl Key {
             Self::SegmentBytes => "segment_bytes",
             Self::AccountsMax => "accounts_max",
             Self::ConnectionsMax => "connections_max",
+            Self::ClientTimeoutMs => "client_timeout_ms",
             Self::Log => "log",
             Self::LogFormat => "log_format",
         }

@@ -68,6 +68,8 @@ pub(crate) struct Settings {
     pub accounts_max: Option<u64>,
     /// Connections at once; none is the server's own default.
     pub connections_max: Option<u64>,
+    /// Milliseconds that a client has for a frame; none is the server's own default.
+    pub client_timeout_ms: Option<u64>,
     /// The filter of the program's own log; none depends on the command.
     pub log: Option<String>,
     /// Its format.
@@ -98,6 +100,7 @@ pub(crate) fn resolve(
     let segment_bytes = resolver.optional(Key::SegmentBytes, parse_bytes)?;
     let accounts_max = resolver.optional(Key::AccountsMax, parse_positive)?;
     let connections_max = resolver.optional(Key::ConnectionsMax, parse_positive)?;
+    let client_timeout_ms = resolver.optional(Key::ClientTimeoutMs, parse_positive)?;
     let log = resolver.optional(Key::Log, parse_log)?;
     let log_format = resolver.with_default(Key::LogFormat, "text", LogFormat::parse)?;
     Ok(Settings {
@@ -111,6 +114,7 @@ pub(crate) fn resolve(
         segment_bytes,
         accounts_max,
         connections_max,
+        client_timeout_ms,
         log,
         log_format,
         entries: resolver.entries,
