@@ -247,6 +247,18 @@ fn verify(data: &Path) {
     assert!(output.status.success(), "verify: {}: {said}", output.status);
 }
 
+/// A directory that outlives a failed test, to be looked into.
+struct KeptOnFailure(tempfile::TempDir);
+
+impl Drop for KeptOnFailure {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.disable_cleanup(true);
+            println!("the failed round's data stays in {}", self.0.path().display());
+        }
+    }
+}
+
 fn number(variable: &str, default: u64) -> u64 {
     std::env::var(variable).map_or(default, |text| text.parse().unwrap())
 }
@@ -260,8 +272,8 @@ fn run_rounds(log_writer: &str) {
     let start = |data: &Path| OwnServer::start_in(Path::new(PROGRAM), data, &options).unwrap();
     let (mut acknowledged, mut unknown, mut existed) = (0, 0, 0);
     for first in (0..rounds).step_by(ROUNDS_PER_DIRECTORY.try_into().unwrap()) {
-        let directory = tempfile::tempdir().unwrap();
-        let data = directory.path().join("data");
+        let directory = KeptOnFailure(tempfile::tempdir().unwrap());
+        let data = directory.0.path().join("data");
         let mut all = Vec::new();
         for round in first..rounds.min(first + ROUNDS_PER_DIRECTORY) {
             let mut known = kill_under_load(start(&data), &mut chance, round);
