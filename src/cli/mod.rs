@@ -15,6 +15,7 @@ mod import;
 mod init;
 mod inspect;
 mod logging;
+mod missing_meta;
 mod remote;
 mod shell;
 mod simulate;

@@ -13,6 +13,7 @@ use serde::Serialize;
 use super::args::DataFlags;
 use super::config::Settings;
 use super::exit::{Exit, Failure};
+use super::missing_meta::missing_meta;
 use super::start::open_exit;
 use crate::engine::{
     Audited, Engine, EngineCounts, EngineOptions, IdHasher, Inline, LogEnd, Partition, StoredLog,
@@ -80,7 +81,7 @@ pub(crate) fn run(
     let directory = Directory::new(settings.data.clone());
     let meta = Meta::load(&directory)
         .map_err(|error| opened(error.into()))?
-        .ok_or_else(|| opened(OpenError::Empty))?;
+        .ok_or_else(|| missing_meta(&settings.data).unwrap_or_else(|| opened(OpenError::Empty)))?;
     let identity = LogIdentity { cluster: meta.config.cluster, layout: meta.config.layout() };
     let mut engine = verifier(&directory, identity, &meta, usize::from(args.partitions));
     let mut reader = LogReader::open(directory, identity).map_err(|error| opened(error.into()))?;

@@ -17,6 +17,9 @@ mod result;
 mod status;
 mod transfer;
 
+/// Version of the rules that decide. A cluster keeps those that it was made with.
+pub const RULES_VERSION: u32 = 1;
+
 pub use account::{Account, AccountFlags};
 pub use balance::AccountBalance;
 pub use filter::{

@@ -23,7 +23,7 @@ pub const IN_FLIGHT_BYTES_MAX: u64 = 16 << 20;
 /// The bounds of group commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GroupConfig {
-    /// Size of the staging memory, used as a ring. Must hold the largest frame.
+    /// Size of the staging memory, used as a ring. Must hold two of the largest frames.
     pub staging_bytes: u64,
     /// Writes in flight at once.
     pub writes_max: usize,
@@ -119,10 +119,12 @@ impl GroupCommit {
     /// A machine for a log that is durable up to `durable`.
     ///
     /// # Panics
-    /// If the staging memory couldn't hold the largest frame, or is larger than recovery allows.
+    /// If the staging memory couldn't hold two of the largest frames, or is larger than recovery
+    /// allows.
     #[must_use]
     pub fn new(config: GroupConfig, layout: Layout, durable: Durable) -> Self {
-        assert!(config.staging_bytes >= FRAME_BYTES_MAX.min(layout.segment_bytes));
+        // A frame never wraps around the end, so up to one frame less a page may be left unused.
+        assert!(config.staging_bytes >= 2 * FRAME_BYTES_MAX.min(layout.segment_bytes));
         assert!(config.staging_bytes <= IN_FLIGHT_BYTES_MAX);
         assert!(config.writes_max > 0);
         Self {

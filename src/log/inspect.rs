@@ -1,4 +1,5 @@
-//! Looking at a log from outside, without changing it: for tools, on a stopped or copied directory.
+//! Looking at a directory from outside, without changing it: which log is in it if its meta file
+//! doesn't say.
 //!
 //! Frames are read with [`super::LogReader`], single ones with [`super::RecordReader`]; what the
 //! end of a log is says [`super::LogReader::examine`].
@@ -9,7 +10,7 @@ use thiserror::Error;
 
 use crate::io::{Open, Storage, StorageFile, to_usize};
 
-use super::position::SEGMENT_HEADER_BYTES;
+use super::position::{Layout, SEGMENT_HEADER_BYTES};
 use super::reader::LogIdentity;
 use super::segment::{LOG_DIRECTORY, SegmentError, SegmentHeader, segment_name, segment_of_name};
 
@@ -24,17 +25,6 @@ pub enum IdentityError {
     Segment(#[from] SegmentError),
 }
 
-/// What stands at the start of one segment file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SegmentInfo {
-    /// Its number, after its name.
-    pub segment: u64,
-    /// Length of the file.
-    pub file_bytes: u64,
-    /// What it says about itself.
-    pub header: Result<SegmentHeader, SegmentError>,
-}
-
 impl LogIdentity {
     /// Which log is in `storage`, as its first segment says. A server goes by the meta file; this is
     /// for tools that must work without one.
@@ -42,33 +32,25 @@ impl LogIdentity {
     /// # Errors
     /// If there is no first segment, or its header is not whole.
     pub fn of_first_segment<S: Storage>(storage: &S) -> Result<Self, IdentityError> {
-        let info = segment_info(storage, 0)?;
-        let header = info.header?;
-        let layout = super::Layout { segment_bytes: header.segment_bytes };
+        let file = storage.open(&segment_name(0), Open::Read)?;
+        let mut bytes = vec![0_u8; to_usize(SEGMENT_HEADER_BYTES)];
+        let read = file.read_at(0, &mut bytes)?;
+        let header = SegmentHeader::parse(&bytes[..read])?;
+        let layout = Layout { segment_bytes: header.segment_bytes };
         Ok(Self { cluster: header.cluster, layout })
     }
 }
 
-/// The segment files of a log, in order, whatever state they are in.
+/// Whether there is any segment of a log, in whatever state.
 ///
 /// # Errors
-/// If the directory or a file of it can't be read.
-pub fn list_segments<S: Storage>(storage: &S) -> io::Result<Vec<SegmentInfo>> {
-    let names = storage.list(LOG_DIRECTORY)?;
-    let mut numbers: Vec<u64> = names.iter().filter_map(|name| segment_of_name(name)).collect();
-    numbers.sort_unstable();
-    numbers.into_iter().map(|segment| segment_info(storage, segment)).collect()
-}
-
-fn segment_info<S: Storage>(storage: &S, segment: u64) -> io::Result<SegmentInfo> {
-    let file = storage.open(&segment_name(segment), Open::Read)?;
-    let mut bytes = vec![0_u8; to_usize(SEGMENT_HEADER_BYTES)];
-    let read = file.read_at(0, &mut bytes)?;
-    Ok(SegmentInfo {
-        segment,
-        file_bytes: file.len()?,
-        header: SegmentHeader::parse(&bytes[..read]),
-    })
+/// If the directory can't be read.
+pub fn has_segments<S: Storage>(storage: &S) -> io::Result<bool> {
+    match storage.list(LOG_DIRECTORY) {
+        Ok(names) => Ok(names.iter().any(|name| segment_of_name(name).is_some())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 #[cfg(test)]
@@ -90,16 +72,14 @@ mod tests {
             holds_max: 1,
             rules_version: 1,
         };
+        assert!(!has_segments(&disk).unwrap());
         create_log(&disk, config, Timestamp(1)).unwrap();
         disk.remove("meta").unwrap();
         let identity = LogIdentity::of_first_segment(&disk).unwrap();
         assert_eq!(identity, LogIdentity { cluster: ClusterId(9), layout: config.layout() });
 
         disk.damage(&segment_name(0), |bytes| bytes[9] ^= 1).unwrap();
-        let found = list_segments(&disk).unwrap();
-        assert_eq!(found.len(), 1);
-        assert_eq!((found[0].segment, found[0].file_bytes), (0, 32_768));
-        assert_eq!(found[0].header, Err(SegmentError::Checksum));
+        assert!(has_segments(&disk).unwrap());
         assert!(LogIdentity::of_first_segment(&disk).is_err());
     }
 }

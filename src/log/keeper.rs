@@ -113,10 +113,9 @@ impl Keeper {
 
     /// Notes how far the log is committed.
     pub(super) fn note(&self, hint: CommitHint) {
-        // The keeper wakes by itself; losing a race for the lock only delays a hint.
-        if let Ok(mut state) = self.shared.state.try_lock() {
-            state.hint = hint;
-        }
+        // The lock is never held while something is written, so this waits for a moment at most; a
+        // hint that was skipped might have been the last one for long.
+        self.shared.lock().hint = hint;
     }
 
     /// Writes `hint` as the last word and ends the thread.
@@ -213,24 +212,32 @@ impl<S: Storage> Work<S> {
 
     fn prepare(&self, segment: u64, in_hurry: bool) {
         let preparation = if in_hurry { Preparation::Reserved } else { self.preparation };
-        let result = prepare_segment(&self.storage, self.identity, segment, preparation);
-        let mut state = self.shared.lock();
-        match result {
+        match prepare_segment(&self.storage, self.identity, segment, preparation) {
             Ok(()) => {
-                state.prepared = segment + 1;
+                self.shared.lock().prepared = segment + 1;
                 if self.shared.full.swap(false, Ordering::Relaxed) {
                     tracing::info!(segment, "the log has room again");
                 }
             }
-            Err(error) => {
-                state.failure = Some(error.kind());
+            Err(error) if is_full(&error) => {
+                self.shared.lock().failure = Some(error.kind());
                 if !self.shared.full.swap(true, Ordering::Relaxed) {
                     tracing::error!(segment, %error, "the next segment of the log can't be made");
                 }
             }
+            // Whatever else it is, waiting doesn't mend it.
+            Err(error) => {
+                let detail = format!("segment {segment} can't be made: {error}");
+                fatal::stop(fatal::Reason::LogWriteFailed, &detail);
+            }
         }
         self.shared.changed.notify_all();
     }
+}
+
+/// Whether there may be room later: the disk or a quota is full.
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 #[cfg(test)]
@@ -260,6 +267,14 @@ mod tests {
         let keeper =
             Keeper::start(disk.clone(), identity, (1, 0), ZEROED, Arc::clone(&full)).unwrap();
         (keeper, full)
+    }
+
+    #[test]
+    fn only_a_lack_of_room_is_waited_for() {
+        use rustix::io::Errno;
+        let full = |errno: Errno| is_full(&io::Error::from_raw_os_error(errno.raw_os_error()));
+        assert!(full(Errno::NOSPC) && full(Errno::DQUOT));
+        assert!(!full(Errno::IO) && !full(Errno::ROFS) && !full(Errno::NOENT));
     }
 
     fn eventually(mut condition: impl FnMut() -> bool) {

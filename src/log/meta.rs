@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use crate::checksum;
 use crate::io::{Open, Storage, StorageFile};
-use crate::ledger::Op;
+use crate::ledger::{Op, RULES_VERSION};
 
 use super::frame::{ClusterId, FORMAT_VERSION, Genesis};
 use super::position::{Epoch, Layout, Position};
@@ -96,6 +96,15 @@ pub enum MetaError {
         /// The version in the file.
         found: u16,
     },
+    /// Its log is decided by newer rules.
+    #[error(
+        "the data directory has a newer format: its log is decided by version {found} of the \
+         rules, and this program knows {RULES_VERSION}; use a newer program"
+    )]
+    Rules {
+        /// The version in the file.
+        found: u32,
+    },
 }
 
 #[repr(C, align(16))]
@@ -153,6 +162,9 @@ impl Meta {
         if raw.version != FORMAT_VERSION {
             return Err(MetaError::Version { found: raw.version });
         }
+        if raw.rules_version > RULES_VERSION {
+            return Err(MetaError::Rules { found: raw.rules_version });
+        }
         Ok(Self {
             config: ClusterConfig {
                 cluster: ClusterId(raw.cluster),
@@ -189,7 +201,9 @@ impl Meta {
                 Ok(meta) if newest.is_none_or(|other| meta.sequence > other.sequence) => {
                     newest = Some(meta);
                 }
-                Err(error @ MetaError::Version { .. }) => newer_format = Some(error),
+                Err(error @ (MetaError::Version { .. } | MetaError::Rules { .. })) => {
+                    newer_format = Some(error)
+                }
                 Ok(_) | Err(_) => {}
             }
         }
@@ -348,5 +362,13 @@ mod tests {
         })
         .unwrap();
         assert!(matches!(Meta::load(&disk), Err(MetaError::Version { found: 9 })));
+    }
+
+    #[test]
+    fn newer_rules_are_refused() {
+        let disk = MemoryStorage::new();
+        let config = ClusterConfig { rules_version: RULES_VERSION + 1, ..CONFIG };
+        MetaFile::create(&disk, config, hint(4096)).unwrap();
+        assert!(matches!(Meta::load(&disk), Err(MetaError::Rules { found: 2 })));
     }
 }

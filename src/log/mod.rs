@@ -27,7 +27,7 @@ pub use frame::{
     HistorySide, Links, Refusal, Sealer, TransferEntry, entry_position,
 };
 pub use group::{Durable, GroupCommit, GroupConfig, GroupError, IN_FLIGHT_BYTES_MAX, WriteRequest};
-pub use inspect::{IdentityError, SegmentInfo, list_segments};
+pub use inspect::{IdentityError, has_segments};
 pub use lock::{DirectoryLock, LockError};
 pub use meta::{ClusterConfig, CommitHint, Meta, MetaError, MetaFile};
 pub use position::{Epoch, Layout, Position, SEGMENT_BYTES_DEFAULT, SEGMENT_HEADER_BYTES};

@@ -9,7 +9,7 @@ use std::io;
 use thiserror::Error;
 
 use crate::io::{Open, Storage, StorageFile, to_u64, to_usize};
-use crate::ledger::Op;
+use crate::ledger::{Op, RULES_VERSION};
 
 use super::frame::{
     ChainValue, ClusterId, FRAME_BYTES_MAX, FRAME_HEADER_BYTES, FrameBuf, FrameError, FrameHeader,
@@ -273,6 +273,11 @@ impl<S: Storage> LogReader<S> {
             Ok(view) => view,
             Err(error) => return Ok(Err(error.into())),
         };
+        if let Some(genesis) = view.genesis()
+            && genesis.rules_version > RULES_VERSION
+        {
+            return Ok(Err(FrameError::Rules(genesis.rules_version).into()));
+        }
         let found = Found { header, chain: view.chain() };
         let continues = continues(&self.progress, self.identity, &view);
         Ok(continues.map(|()| found).map_err(Stop::Discontinuous))

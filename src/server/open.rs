@@ -6,7 +6,7 @@ use crate::engine::{
     Engine, EngineOptions, IdHasher, Inline, LogEnd as EngineEnd, Partition, ReplayError, StoredLog,
 };
 use crate::io::{Clock, Directory, Storage, SystemClock};
-use crate::ledger::{Op, Timestamp};
+use crate::ledger::{Op, RULES_VERSION, Timestamp};
 use crate::log::{
     ClusterConfig, ClusterId, CreateError, DirectoryLock, Epoch, Layout, LockError, LogEnd,
     LogIdentity, LogReader, Meta, MetaError, Position, ReadError, RecoveryError, RecoveryInput,
@@ -88,7 +88,7 @@ pub struct Opened {
 /// # Errors
 /// Why it can't be.
 pub fn initialize(path: &Path, config: ClusterConfig) -> Result<Meta, OpenError> {
-    std::fs::create_dir_all(path)?;
+    make_directory(path)?;
     let directory = Directory::new(path);
     let _lock = DirectoryLock::acquire(&directory)?;
     if Layout::new(config.segment_bytes).is_none() {
@@ -96,6 +96,19 @@ pub fn initialize(path: &Path, config: ClusterConfig) -> Result<Meta, OpenError>
     }
     let now = SystemClock::new().now().unix_ns;
     Ok(create_log(&directory, config, Timestamp(now))?)
+}
+
+/// Makes the directory and those above it, and makes their names durable: else a loss of power could
+/// take the whole directory away, with all that was synced in it.
+fn make_directory(path: &Path) -> std::io::Result<()> {
+    let is_missing = |path: &&Path| !path.as_os_str().is_empty() && !path.exists();
+    let missing: Vec<&Path> = path.ancestors().take_while(is_missing).collect();
+    std::fs::create_dir_all(path)?;
+    for made in missing {
+        let parent = made.parent().filter(|parent| !parent.as_os_str().is_empty());
+        std::fs::File::open(parent.unwrap_or(Path::new(".")))?.sync_all()?;
+    }
+    Ok(())
 }
 
 /// Opens a directory that holds a log, and replays it over that many partitions.
@@ -209,6 +222,6 @@ pub fn cluster_config(
         segment_bytes: segment_bytes.unwrap_or(SEGMENT_BYTES_DEFAULT),
         accounts_max: accounts_max.unwrap_or(ACCOUNTS_MAX_DEFAULT),
         holds_max: HOLDS_MAX_DEFAULT,
-        rules_version: 1,
+        rules_version: RULES_VERSION,
     }
 }

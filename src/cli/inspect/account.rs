@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::io::Write;
 
-use super::frames::account_status;
+use super::frames::{absent, account_status};
 use super::log::{Log, refusal};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::shell::fields::Fields;
@@ -153,13 +153,13 @@ pub(super) fn run(
     while let Some(frame) = log.next()? {
         followed.frame(&frame);
     }
-    let exit = log.end();
+    let exit = log.end()?;
     let Some(account) = followed.account else {
         if !json {
             write_table(out, &followed.creations, "the id was never met")?;
         }
         out.flush()?;
-        return Err(Failure::new(worse(exit), format!("the log has no account {id}")));
+        return Err(Failure::new(absent(exit), format!("the log has no account {id}")));
     };
     let transfers: Vec<_> = followed.transfers.into();
     if json {
@@ -176,12 +176,4 @@ pub(super) fn run(
         write_table(out, &transfers, "none")?;
     }
     Ok(exit)
-}
-
-/// Nothing found is wrong usage, unless the log is at fault.
-const fn worse(exit: Exit) -> Exit {
-    match exit {
-        Exit::Ok => Exit::Usage,
-        other => other,
-    }
 }

@@ -57,7 +57,7 @@ pub(super) fn segments(mut log: Log, json: bool, out: &mut dyn Write) -> Result<
     } else {
         write_table(out, &rows, "no segments")?;
     }
-    Ok(log.end())
+    log.end()
 }
 
 /// Lists `limit` frames from an op on.
@@ -82,7 +82,7 @@ pub(super) fn frames(
     } else {
         write_table(out, &rows, "no frames")?;
     }
-    Ok(log.end())
+    log.end()
 }
 
 fn header_row(header: &FrameHeader) -> Vec<Field> {
@@ -135,8 +135,15 @@ pub(super) fn frame(
         }
         return Ok(Exit::Ok);
     }
-    log.end();
-    Err(Failure::usage(format!("the log has no op {op}")))
+    Err(Failure::new(absent(log.end()?), format!("the log has no op {op}")))
+}
+
+/// Asking for what isn't there is wrong usage, unless the log is at fault.
+pub(super) const fn absent(end: Exit) -> Exit {
+    match end {
+        Exit::Ok => Exit::Usage,
+        other => other,
+    }
 }
 
 fn entry_rows(frame: &FrameView<'_>) -> Vec<Vec<Field>> {

@@ -3,15 +3,17 @@
 use std::path::Path;
 
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::missing_meta::missing_meta;
 use crate::cli::say;
 use crate::io::Directory;
 use crate::log::{
-    FrameError, FrameView, LogIdentity, LogReader, Meta, MetaError, ReadError, Refusal, Stop,
+    FrameView, LogIdentity, LogReader, Meta, MetaError, ReadError, RecoveryInput, Refusal, Verdict,
 };
 
 /// A log that is read from its start.
 pub(super) struct Log {
     reader: LogReader<Directory>,
+    meta: Meta,
 }
 
 impl Log {
@@ -28,15 +30,19 @@ impl Log {
         let meta = Meta::load(&directory).map_err(|error| {
             let exit = match error {
                 MetaError::Damaged => Exit::Damaged,
-                MetaError::Io(_) | MetaError::Version { .. } => Exit::Failed,
+                MetaError::Io(_) | MetaError::Version { .. } | MetaError::Rules { .. } => {
+                    Exit::Failed
+                }
             };
             at(exit, error.to_string())
         })?;
-        let meta = meta.ok_or_else(|| at(Exit::Usage, "holds no log".to_owned()))?;
+        let meta = meta.ok_or_else(|| {
+            missing_meta(path).unwrap_or_else(|| at(Exit::Usage, "holds no log".to_owned()))
+        })?;
         let identity = LogIdentity { cluster: meta.config.cluster, layout: meta.config.layout() };
         let reader = LogReader::open(directory, identity)
             .map_err(|error| at(Exit::Damaged, error.to_string()))?;
-        Ok(Self { reader })
+        Ok(Self { reader, meta })
     }
 
     /// The next frame, none at the end.
@@ -59,19 +65,38 @@ impl Log {
         self.reader.identity()
     }
 
-    /// What the end of the log that was read means for the command. Whatever isn't a clean end is
-    /// told on stderr: it may be the torn tail of a crash, or damage.
-    pub(super) fn end(&self) -> Exit {
-        match self.reader.stop() {
-            None | Some(Stop::Frame(FrameError::Unwritten)) => Exit::Ok,
-            Some(stop) => {
-                let position = self.reader.stop_position();
-                let op = self.reader.progress().op;
+    /// What the end of the log means for the command, if it was reached: recovery's own judgement.
+    /// Whatever isn't a clean end is told on stderr.
+    ///
+    /// # Errors
+    /// The disk doesn't give what stands there.
+    pub(super) fn end(&mut self) -> Result<Exit, Failure> {
+        if self.reader.stop().is_none() {
+            return Ok(Exit::Ok);
+        }
+        let examined = self
+            .reader
+            .examine(Some(&self.meta), &RecoveryInput::default())
+            .map_err(|error| Failure::new(Exit::Damaged, error.to_string()))?;
+        let (op, end) = (self.reader.progress().op, self.reader.progress().end);
+        let (row, stop) = (examined.row, examined.stop);
+        match row.verdict() {
+            Verdict::Continue => Ok(Exit::Ok),
+            Verdict::Cut => {
                 say(&format!(
-                    "the log can be read up to op {op}, position {position}: {stop}; this is the \
-                     torn tail of a crash, or damage: `partita verify` tells"
+                    "the log ends with op {op} at position {end}; what follows is the torn tail of \
+                     a crash, which the next start cuts off"
                 ));
-                Exit::Damaged
+                Ok(Exit::Ok)
+            }
+            Verdict::Refuse => {
+                say(&format!(
+                    "the log can be read up to op {op}, position {end}; no crash explains what \
+                     follows: {}. There: {stop}. What to do: {}",
+                    row.name(),
+                    row.advice()
+                ));
+                Ok(Exit::Damaged)
             }
         }
     }

@@ -14,8 +14,9 @@ use crate::ledger::{
     Account, AccountFlags, CreateTransferStatus, Timestamp, Transfer, TransferFlags,
 };
 use crate::log::{
-    ClusterConfig, ClusterId, FrameBuf, FrameBuilder, FrameKind, FramePool, FrameStart, Links,
-    LogIdentity, LogReader, Progress, Refusal, Sealer, create_log, segment_name,
+    ClusterConfig, ClusterId, CommitHint, FrameBuf, FrameBuilder, FrameKind, FramePool, FrameStart,
+    Links, LogIdentity, LogReader, Meta, MetaFile, Progress, Refusal, Sealer, create_log,
+    segment_name,
 };
 
 const CONFIG: ClusterConfig = ClusterConfig {
@@ -208,18 +209,43 @@ fn frames_and_segments() {
 fn damage_and_absence_are_not_mistaken_for_an_empty_log() {
     let log = Written::book();
     let data = log.directory.path();
-    // Behind the last frame: what a crash leaves, or worse. It can't be told from here.
-    log.write(log.end.end.0 + 300, b"rubble");
+    // Behind the last frame: what a crash leaves.
+    log.write(log.end.end.0 + 4096, b"rubble");
+    assert_eq!(inspect(data, &["frames"]).0, Ok(Exit::Ok));
+    // What no crash leaves.
     log.write(log.end.end.0, b"PARTITAf");
     let (ended, shown) = inspect(data, &["frames"]);
     assert_eq!(ended, Ok(Exit::Damaged));
     assert_eq!(shown.lines().count(), 7, "what can be read is shown");
+    let (ended, _) = inspect(data, &["frame", "7"]);
+    assert_eq!(ended.unwrap_err().exit, Exit::Damaged);
     let nothing = tempfile::tempdir().unwrap();
     let (ended, _) = inspect(nothing.path(), &["frames"]);
     assert_eq!(ended.unwrap_err().exit, Exit::Usage);
     let (ended, _) = inspect(&nothing.path().join("x"), &["segments"]);
     assert_eq!(ended.unwrap_err().exit, Exit::Usage);
+    std::fs::remove_file(data.join("meta")).unwrap();
+    let (ended, _) = inspect(data, &["frames"]);
+    let failure = ended.unwrap_err();
+    assert_eq!(failure.exit, Exit::Damaged);
+    assert!(failure.message.unwrap().contains("the meta file is missing"));
     std::fs::write(data.join("meta"), vec![1; 8192]).unwrap();
     let (ended, _) = inspect(data, &["frames"]);
     assert_eq!(ended.unwrap_err().exit, Exit::Damaged);
+}
+
+#[test]
+fn a_frame_that_vanished_is_damage_and_not_the_end() {
+    let log = Written::book();
+    let data = log.directory.path();
+    let frames = json(data, &["frames"]);
+    let middle = frames[3]["position"].as_str().unwrap().parse().unwrap();
+    log.write(middle, &[0; 4096]);
+    // The frames of the book know of no commit, but the hint does.
+    let meta = Meta::load(&Directory::new(data)).unwrap().unwrap();
+    let hint = CommitHint { committed: log.end.end, op: log.end.op, ..meta.hint };
+    MetaFile::open(&Directory::new(data)).unwrap().write(hint).unwrap();
+    let (ended, shown) = inspect(data, &["frames"]);
+    assert_eq!(ended, Ok(Exit::Damaged));
+    assert_eq!(shown.lines().count(), 4, "the head and three frames");
 }

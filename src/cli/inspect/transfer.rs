@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::frames::transfer_status;
+use super::frames::{absent, transfer_status};
 use super::log::{Log, refusal};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::shell::fields::Fields;
@@ -68,10 +68,9 @@ pub(super) fn run(
     while let Some(frame) = log.next()? {
         met.frame(id, &frame);
     }
-    let exit = log.end();
+    let exit = log.end()?;
     if met.events.is_empty() {
-        let exit = if exit == Exit::Ok { Exit::Usage } else { exit };
-        return Err(Failure::new(exit, format!("the log never meets the transfer {id}")));
+        return Err(Failure::new(absent(exit), format!("the log never meets the transfer {id}")));
     }
     if json {
         let record = met.transfer.map_or(serde_json::Value::Null, |t| json_row(&t.get()));

@@ -42,13 +42,16 @@ pub(in crate::log) fn is_torn(cluster: ClusterId, header: &FrameHeader, bytes: &
     }
     // The sums are right, so they say which blocks are wrong: each must lack something.
     let content_end = to_usize(header.counts.shape(header.kind).content_end);
-    (0..tail.blocks).all(|index| {
-        let block = tail.block(index);
-        let entry = tail.table + 4 * index;
-        let whole =
-            checksum::block(seed, &bytes[block.clone()]).to_le_bytes() == bytes[entry..entry + 4];
-        whole || has_gap(bytes, block.start, block.end.min(content_end))
-    })
+    let mut damaged = (0..tail.blocks)
+        .map(|index| (tail.block(index), tail.table + 4 * index))
+        .filter(|(block, entry)| {
+            let sum = checksum::block(seed, &bytes[block.clone()]).to_le_bytes();
+            sum != bytes[*entry..entry + 4]
+        })
+        .peekable();
+    // If none is wrong, all bytes arrived, and still they contradict each other: that is no tear.
+    damaged.peek().is_some()
+        && damaged.all(|(block, _)| has_gap(bytes, block.start, block.end.min(content_end)))
 }
 
 /// Whether some sector that holds bytes of `start..end` is zero, or a page within it was cut short.
@@ -124,6 +127,11 @@ mod tests {
             assert!(!torn(&bytes), "byte {at}");
             bytes.bytes_mut()[at] ^= 1 << (at % 8);
         }
+    }
+
+    #[test]
+    fn a_frame_whose_sums_are_right_is_not_torn() {
+        assert!(!torn(&sealed(100)));
     }
 
     #[test]

@@ -38,6 +38,9 @@ pub enum FrameError {
     /// A whole header of an unknown kind of frame.
     #[error("frame kind {0} is not known")]
     Kind(u16),
+    /// The log is decided by newer rules.
+    #[error("version {0} of the rules is not known")]
+    Rules(u32),
     /// A whole header that contradicts itself.
     #[error("the header contradicts itself")]
     Fields,

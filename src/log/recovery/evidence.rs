@@ -97,7 +97,7 @@ fn shape<S: Storage>(reader: &LogReader<S>, stop: Stop) -> Result<Shape, ReadErr
     };
     match error {
         FrameError::Unwritten => Ok(Shape::Unwritten),
-        FrameError::Version(_) | FrameError::Kind(_) => Ok(Shape::Unknown),
+        FrameError::Version(_) | FrameError::Kind(_) | FrameError::Rules(_) => Ok(Shape::Unknown),
         // A header lies in one sector: it is there as written, or not at all. The content of a frame
         // with right sums is as written, too.
         FrameError::Magic
