@@ -173,10 +173,14 @@ pub(crate) fn run(
         report
     };
     print(&report, args.json.as_deref(), out)?;
-    if report.balances_agree() {
-        return Ok(Exit::Ok);
+    if !report.balances_agree() {
+        let text = "bench: the server's balances aren't what it acknowledged";
+        return Err(Failure::new(Exit::Failed, text));
     }
-    Err(Failure::new(Exit::Failed, "bench: the server's balances aren't what it acknowledged"))
+    if report.all_refused() {
+        return Err(Failure::new(Exit::Refused, "bench: the server refused every request"));
+    }
+    Ok(Exit::Ok)
 }
 
 fn print(report: &Report, json: Option<&Path>, out: &mut dyn Write) -> Result<(), Failure> {

@@ -86,7 +86,7 @@ fn run(
     logging::start(&settings, default_level)?;
     match &arguments.command {
         Command::Init(args) => init::run(args, &settings, out),
-        Command::Start(_) => start::run(&StartConfig::from_settings(&settings), out),
+        Command::Start(args) => start::run(&StartConfig::from_settings(&settings, args), out),
         Command::Status(args) => status::run(args, &settings, out),
         Command::Shell(args) => shell::run(args, &settings, out),
         Command::Import(args) => import::run(args, &settings, out),

@@ -48,8 +48,9 @@ pub(crate) trait Remote {
     fn call(&mut self, request: &Request) -> Result<(Op, Reply), CallError>;
 }
 
-/// Where imported records go. Several requests of transfers may be under way; they take effect in
-/// the order in which they were submitted, and are collected in that order.
+/// Where imported records go. Several requests of transfers may be under way; they are collected in
+/// the order in which they were submitted, but one that had to be sent again may have taken effect
+/// after later ones.
 pub(crate) trait Target {
     /// Creates accounts and waits for the results, one for each.
     fn create_accounts(&mut self, accounts: &[Account]) -> Result<Vec<CreateResult>, CallError>;

@@ -11,7 +11,7 @@ use super::args::{DataFlags, ServerFlags};
 use super::config::{LogWriter, Settings};
 use super::exit::{Exit, Failure};
 use crate::fatal::{self, Reason};
-use crate::log::{CreateError, LogWriterKind, MetaError, ReadError};
+use crate::log::{CreateError, LogWriterKind, MetaError, Position, ReadError};
 use crate::server::{OpenError, ServerConfig, StartError, serve};
 
 /// Arguments of `start`.
@@ -21,6 +21,9 @@ pub(crate) struct StartArgs {
     pub data: DataFlags,
     #[command(flatten)]
     pub server: ServerFlags,
+    /// Give up everything from this position of a damaged log on. Read docs/operating.md first.
+    #[arg(long, value_name = "POSITION")]
+    pub accept_loss_at: Option<u64>,
 }
 
 /// What a server is started with.
@@ -44,11 +47,13 @@ pub struct StartConfig {
     pub connections_max: Option<u64>,
     /// Time that a client has for a frame; none is the server's own default.
     pub client_timeout: Option<Duration>,
+    /// The position from which an operator gives a damaged log up. Only ever from the command line.
+    pub accept_loss_at: Option<u64>,
 }
 
 impl StartConfig {
     /// The part of the settings that a server needs.
-    pub(crate) fn from_settings(settings: &Settings) -> Self {
+    pub(crate) fn from_settings(settings: &Settings, args: &StartArgs) -> Self {
         Self {
             data: settings.data.clone(),
             cluster: settings.cluster,
@@ -59,6 +64,7 @@ impl StartConfig {
             accounts_max: settings.accounts_max,
             connections_max: settings.connections_max,
             client_timeout: settings.client_timeout_ms.map(Duration::from_millis),
+            accept_loss_at: args.accept_loss_at,
         }
     }
 }
@@ -78,6 +84,7 @@ pub(crate) fn run(config: &StartConfig, out: &mut dyn Write) -> Result<Exit, Fai
         connections_max: config.connections_max,
         cluster: config.cluster,
         client_timeout: config.client_timeout,
+        accept_loss_at: config.accept_loss_at.map(Position),
     };
     let ready = |address| {
         // Nobody may be reading; that is no reason not to serve.
@@ -129,7 +136,7 @@ pub(crate) fn open_exit(error: &OpenError) -> Exit {
     match error {
         OpenError::OtherCluster { .. }
         | OpenError::SegmentBytes(_)
-        | OpenError::Meta(MetaError::Version { .. }) => Exit::Usage,
+        | OpenError::Meta(MetaError::Version { .. } | MetaError::Rules { .. }) => Exit::Usage,
         OpenError::Create(CreateError::Exists) => Exit::Refused,
         // No room or no permission: nothing here is damaged.
         OpenError::Directory(_)

@@ -150,6 +150,12 @@ impl Report {
         }
     }
 
+    /// Whether nothing was measured, for every request was refused as a whole.
+    #[must_use]
+    pub fn all_refused(&self) -> bool {
+        self.statuses.is_empty() && !self.refused_requests.is_empty()
+    }
+
     /// Whether every balance of the server is what was acknowledged.
     #[must_use]
     pub const fn balances_agree(&self) -> bool {

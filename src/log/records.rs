@@ -9,11 +9,10 @@ use std::io;
 use thiserror::Error;
 
 use crate::io::{Open, Storage, StorageFile, to_usize};
-use crate::ledger::Account;
 
 use super::frame::{
     ClusterId, FRAME_ALIGNMENT, FRAME_HEADER_BYTES, FrameBuf, FrameError, FrameHeader, FrameKind,
-    FrameView, Links, TransferEntry, check_blocks, entry_position,
+    FrameView, Links, TransferEntry, check_blocks,
 };
 use super::position::{Layout, Position};
 use super::segment::segment_name;
@@ -111,26 +110,6 @@ impl<S: Storage> RecordReader<S> {
         Ok(StoredTransfer { entry: bytemuck::pod_read_unaligned(checked), frame })
     }
 
-    /// The account at `index` of the frame that starts at `frame`.
-    ///
-    /// # Errors
-    /// If it can't be read whole, or there is no such account.
-    pub fn read_account(&mut self, frame: Position, index: u16) -> Result<Account, RecordError> {
-        self.read_entry(frame, FrameKind::CreateAccounts, index)
-    }
-
-    /// The id at `index` of the `fence` or `expire` frame that starts at `frame`.
-    ///
-    /// # Errors
-    /// If it can't be read whole, or there is no such id.
-    pub fn read_id(&mut self, frame: Position, index: u16) -> Result<u128, RecordError> {
-        let kind = self.read_header(frame)?.kind;
-        match kind {
-            FrameKind::Fence | FrameKind::Expire => self.read_entry(frame, kind, index),
-            _ => Err(RecordError::NoRecord(frame)),
-        }
-    }
-
     /// The header of the frame that starts at `frame`, checked by its own sum.
     ///
     /// # Errors
@@ -163,20 +142,6 @@ impl<S: Storage> RecordReader<S> {
         self.read_at(frame, target.bytes_mut())?;
         FrameView::parse(self.cluster, frame, target.bytes())
             .map_err(|source| RecordError::Damaged { position: frame, source })
-    }
-
-    fn read_entry<T: bytemuck::Pod>(
-        &mut self,
-        frame: Position,
-        kind: FrameKind,
-        index: u16,
-    ) -> Result<T, RecordError> {
-        let header = self.read_header(frame)?;
-        if header.kind != kind || u32::from(index) >= header.counts.entries {
-            return Err(RecordError::NoRecord(frame));
-        }
-        let position = entry_position(frame, kind, index);
-        Ok(bytemuck::pod_read_unaligned(self.read_checked(&header, position, size_of::<T>())?))
     }
 
     /// The `length` bytes at `position` of a frame, after the sums of the blocks that hold them.

@@ -10,7 +10,7 @@ use crate::ledger::{Op, RULES_VERSION, Timestamp};
 use crate::log::{
     ClusterConfig, ClusterId, CreateError, DirectoryLock, Epoch, Layout, LockError, LogEnd,
     LogIdentity, LogReader, Meta, MetaError, Position, ReadError, RecoveryError, RecoveryInput,
-    SEGMENT_BYTES_DEFAULT, create_log,
+    Row, SEGMENT_BYTES_DEFAULT, create_log,
 };
 
 /// Bytes of the newest frames that stay in memory.
@@ -115,7 +115,12 @@ fn make_directory(path: &Path) -> std::io::Result<()> {
 ///
 /// # Errors
 /// Why it can't be served.
-pub fn open(path: &Path, partitions: usize, cluster: Option<u128>) -> Result<Opened, OpenError> {
+pub fn open(
+    path: &Path,
+    partitions: usize,
+    cluster: Option<u128>,
+    loss_accepted_at: Option<Position>,
+) -> Result<Opened, OpenError> {
     let directory = Directory::new(path);
     let lock = DirectoryLock::acquire(&directory)?;
     let meta = Meta::load(&directory)?.ok_or(OpenError::Empty)?;
@@ -125,8 +130,12 @@ pub fn open(path: &Path, partitions: usize, cluster: Option<u128>) -> Result<Ope
     {
         return Err(OpenError::OtherCluster { found: found.0, wanted });
     }
-    let options =
-        ReplayOptions { partitions, hash_key: random_key(), recent_bytes_max: RECENT_BYTES_MAX };
+    let options = ReplayOptions {
+        partitions,
+        hash_key: random_key(),
+        recent_bytes_max: RECENT_BYTES_MAX,
+        loss_accepted_at,
+    };
     let (engine, end) = replay(&directory, &meta, options)?;
     Ok(Opened { lock, directory, identity: end.identity(), engine, end })
 }
@@ -140,6 +149,8 @@ pub struct ReplayOptions {
     pub hash_key: u128,
     /// Bytes of the newest frames that stay in memory.
     pub recent_bytes_max: u64,
+    /// The position from which an operator gives a damaged log up.
+    pub loss_accepted_at: Option<Position>,
 }
 
 /// The state that a log leads to, and where a writer goes on.
@@ -164,11 +175,24 @@ pub fn replay<S: Storage>(
     let input = RecoveryInput {
         timestamp: engine.end().timestamp,
         state_digest: engine.state_digest(),
+        loss_accepted_at: options.loss_accepted_at,
         ..RecoveryInput::default()
     };
     let end = reader.into_end(meta, &input)?;
-    if let Some(cut) = end.cut() {
-        tracing::warn!(?cut, "a torn tail was cut off the log; its bytes are in quarantine");
+    match (end.cut(), options.loss_accepted_at) {
+        (Some(cut), _) if cut.row == Row::LossAccepted => tracing::warn!(
+            ?cut,
+            "everything from this position on was given up, as the operator accepted; its bytes \
+             are in quarantine"
+        ),
+        (cut, Some(position)) => tracing::warn!(
+            %position, ?cut, end = %end.progress().end,
+            "there was nothing at this position for which the loss had to be accepted"
+        ),
+        (Some(cut), None) => {
+            tracing::warn!(?cut, "a torn tail was cut off the log; its bytes are in quarantine");
+        }
+        (None, None) => {}
     }
     let progress = end.progress();
     engine.continue_from(EngineEnd {
@@ -186,7 +210,7 @@ fn empty_engine<S: Storage>(
     config: &ClusterConfig,
     options: ReplayOptions,
 ) -> Engine<Inline, StoredLog<S>> {
-    let ReplayOptions { partitions, hash_key, recent_bytes_max } = options;
+    let ReplayOptions { partitions, hash_key, recent_bytes_max, .. } = options;
     let hasher = IdHasher::new(hash_key);
     let owners = Inline::new((0..partitions).map(|_| Partition::new(hasher)).collect());
     let records = StoredLog::new(storage.clone(), identity.layout, identity.cluster);
@@ -223,5 +247,35 @@ pub fn cluster_config(
         accounts_max: accounts_max.unwrap_or(ACCOUNTS_MAX_DEFAULT),
         holds_max: HOLDS_MAX_DEFAULT,
         rules_version: RULES_VERSION,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::FileExt;
+
+    use super::*;
+    use crate::log::{SEGMENT_HEADER_BYTES, segment_name};
+
+    #[test]
+    fn a_loss_is_accepted_only_where_the_operator_says_and_leaves_a_copy() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("new").join("data");
+        initialize(&path, cluster_config(None, Some(4 << 20), Some(10))).unwrap();
+        // Something was written behind the genesis frame and changed later.
+        let end = Position(SEGMENT_HEADER_BYTES + 4096);
+        let segment = std::fs::OpenOptions::new().write(true).open(path.join(segment_name(0)));
+        segment.unwrap().write_all_at(b"PARTITAf, once", end.0).unwrap();
+        for wrong in [None, Some(Position(end.0 + 4096))] {
+            let refused = open(&path, 1, None, wrong).err();
+            assert!(matches!(refused, Some(OpenError::Recovery(RecoveryError::Refused { .. }))));
+        }
+        let opened = open(&path, 1, None, Some(end)).unwrap();
+        let cut = opened.end.cut().unwrap();
+        assert_eq!((cut.row, cut.position), (Row::LossAccepted, end));
+        let copy = std::fs::read(path.join(&cut.quarantine[0])).unwrap();
+        assert!(copy.starts_with(b"PARTITAf, once"));
+        drop(opened);
+        assert!(open(&path, 1, None, None).unwrap().end.cut().is_none());
     }
 }

@@ -35,7 +35,7 @@ use crate::engine::{Partition, StoredLog};
 use crate::io::{Clock, SystemClock};
 use crate::limits::PARTITIONS_MAX;
 use crate::log::{
-    LogHandle, LogWriter, LogWriterKind, StartError as WriterStartError, WriterOptions,
+    LogHandle, LogWriter, LogWriterKind, Position, StartError as WriterStartError, WriterOptions,
 };
 use crate::wire::{Limits, StatusReport};
 
@@ -75,6 +75,8 @@ pub struct ServerConfig {
     pub cluster: Option<u128>,
     /// How long a client may take for its hello, for the rest of a frame, or for its goodbye.
     pub client_timeout: Option<Duration>,
+    /// The position from which an operator gives a damaged log up.
+    pub accept_loss_at: Option<Position>,
 }
 
 /// Connections of a server that isn't told otherwise.
@@ -238,14 +240,14 @@ fn bind(address: SocketAddr) -> Result<Socket2, StartError> {
 
 fn open_or_create(config: &ServerConfig, cores: usize) -> Result<Opened, StartError> {
     let failed = |source| StartError::Open { path: config.data.clone(), source };
-    match open(&config.data, cores, config.cluster) {
+    match open(&config.data, cores, config.cluster, config.accept_loss_at) {
         Err(OpenError::Empty | OpenError::Lock(crate::log::LockError::Io(_))) => {}
         other => return other.map_err(failed),
     }
     let cluster = cluster_config(config.cluster, config.segment_bytes, config.accounts_max);
     initialize(&config.data, cluster).map_err(failed)?;
     tracing::info!(data = %config.data.display(), cluster = %format_args!("{:032x}", cluster.cluster.0), "made a new cluster");
-    open(&config.data, cores, config.cluster).map_err(failed)
+    open(&config.data, cores, config.cluster, config.accept_loss_at).map_err(failed)
 }
 
 fn local_address(listener: &Socket2) -> std::io::Result<SocketAddr> {

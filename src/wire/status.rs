@@ -12,7 +12,7 @@ pub struct StatusReport {
     pub version: String,
     /// The cluster, 32 hexadecimal digits.
     pub cluster: String,
-    /// `recovering`, `serving` or `draining`.
+    /// `serving` or `draining`.
     pub state: String,
     /// The current epoch.
     pub epoch: u64,
@@ -34,8 +34,6 @@ pub struct StatusReport {
     pub accounts_max: u64,
     /// Transfers that exist.
     pub transfers: u64,
-    /// Transfers that fit.
-    pub transfers_max: u64,
     /// Holds that are open.
     pub holds: u64,
     /// Connections that are open.

@@ -363,6 +363,9 @@ impl TryFrom<TextForm> for Number {
     }
 }
 
+/// The flags of accounts that limit their balance.
+const LIMITS: [&str; 2] = ["debits_must_not_exceed_credits", "credits_must_not_exceed_debits"];
+
 impl Mapping {
     /// Reads a mapping file.
     pub(crate) fn load(path: &Path) -> Result<Self, Failure> {
@@ -370,6 +373,13 @@ impl Mapping {
             .map_err(|error| Failure::usage(format!("can't read {}: {error}", path.display())))?;
         Self::parse(&text)
             .map_err(|(line, what)| Failure::usage(format!("{}:{line}: {what}", path.display())))
+    }
+
+    /// Whether the balance of some account is limited.
+    pub(crate) fn has_limits(&self) -> bool {
+        let named = self.accounts.values().flat_map(|account| &account.flags);
+        let families = self.families.values().flat_map(|family| &family.flags);
+        named.chain(families).any(|flag| LIMITS.contains(&flag.as_str()))
     }
 
     /// Reads the text of a mapping file; an error has its line.

@@ -79,9 +79,10 @@ impl Planner {
         Self { rules, clock: ImportClock::default() }
     }
 
-    /// Which time the records get.
-    pub(crate) const fn timestamps(&self) -> Timestamps {
-        self.rules.timestamps
+    /// Whether lines that are booked in another order could be refused for it, and so burn their
+    /// ids: timestamps must ascend, and a limit counts what came before.
+    pub(crate) fn order_matters(&self) -> bool {
+        self.rules.timestamps == Timestamps::Imported || self.rules.mapping().has_limits()
     }
 
     /// Plans one line. `is_new` tells whether an account wasn't met before in this import.

@@ -96,12 +96,12 @@ impl<R: BufRead> Reader<R> {
     pub(crate) fn next(&mut self) -> io::Result<Option<Line>> {
         loop {
             self.raw.clear();
-            let Some(end) = self.append_raw()? else { return Ok(None) };
+            let Some(mut end) = self.append_raw()? else { return Ok(None) };
             let number = self.number;
             if self.raw.is_empty() && end == End::Newline {
                 continue;
             }
-            let fields = self.fields(end)?;
+            let fields = self.fields(&mut end)?;
             let cut = end == End::Input;
             return Ok(Some(Line { number, fields, cut }));
         }
@@ -112,8 +112,9 @@ impl<R: BufRead> Reader<R> {
         self.number
     }
 
-    fn fields(&mut self, end: End) -> io::Result<Result<Vec<String>, String>> {
-        if end == End::TooLong {
+    /// Cuts the line into fields; `end` becomes that of its last part.
+    fn fields(&mut self, end: &mut End) -> io::Result<Result<Vec<String>, String>> {
+        if *end == End::TooLong {
             return Ok(Err(format!("is longer than {LINE_BYTES_MAX} bytes")));
         }
         loop {
@@ -133,7 +134,7 @@ impl<R: BufRead> Reader<R> {
                 Some(End::TooLong) => {
                     return Ok(Err(format!("is longer than {LINE_BYTES_MAX} bytes")));
                 }
-                Some(_) => {}
+                Some(next) => *end = next,
             }
         }
     }
@@ -281,6 +282,8 @@ mod tests {
         assert_eq!(good(&lines[0]), ["1", "two\nlines"]);
         assert_eq!((lines[1].number, lines[2].number), (3, 4));
         assert!(lines[2].fields.is_err());
+        let lines = read(b"1;\"two\nlines\"", &multiline);
+        assert!(lines[0].cut, "the input ends in the second part");
     }
 
     #[test]

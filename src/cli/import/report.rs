@@ -125,6 +125,8 @@ pub(crate) struct Report {
     statuses: BTreeMap<&'static str, u64>,
     problems: Vec<Problem>,
     problem_count: u64,
+    /// Lines that are booked and yet deserve a look.
+    warnings: Vec<(Place, &'static str)>,
     csv: Option<csv::Writer<File>>,
 }
 
@@ -158,6 +160,7 @@ impl Report {
             statuses: BTreeMap::new(),
             problems: Vec::new(),
             problem_count: 0,
+            warnings: Vec::new(),
             csv,
         })
     }
@@ -226,6 +229,11 @@ impl Report {
             .map_err(csv_failure)
     }
 
+    /// Notes that a line deserves a look, whatever becomes of it.
+    pub(crate) fn warn(&mut self, place: Place, why: &'static str) {
+        self.warnings.push((place, why));
+    }
+
     /// Lines that were refused or unreadable.
     pub(crate) fn bad_lines(&self) -> u64 {
         self.transfers.refused + self.unreadable
@@ -252,6 +260,10 @@ impl Report {
         }
         if self.unknown + self.not_sent > 0 {
             writeln!(out, "unanswered {} unknown, {} not sent", self.unknown, self.not_sent)?;
+        }
+        for (place, why) in &self.warnings {
+            let input = self.inputs.get(place.input).map_or("", String::as_str);
+            writeln!(out, "{input}:{}: warning: {why}", place.line)?;
         }
         for problem in self.problems.iter().take(PROBLEMS_PRINTED) {
             let input = self.inputs.get(problem.place.input).map_or("", String::as_str);
@@ -287,6 +299,14 @@ impl Report {
                 })
             })
             .collect();
+        let warnings: Vec<_> = self
+            .warnings
+            .iter()
+            .map(|(place, why)| {
+                let input = self.inputs.get(place.input);
+                serde_json::json!({ "input": input, "line": place.line, "detail": why })
+            })
+            .collect();
         let by_code: serde_json::Map<_, _> = self
             .accounts_by_code
             .iter()
@@ -304,6 +324,7 @@ impl Report {
             "statuses": self.statuses,
             "problems_in_all": self.problem_count,
             "problems": problems,
+            "warnings": warnings,
         })
     }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::ImportArgs;
-use super::mapping::{Mapping, Timestamps};
+use super::mapping::Mapping;
 use super::plan::{LineError, Plan, Planner};
 use super::reader::{Format, Line, Reader, open};
 use super::report::{Outcome, Place, Report};
@@ -15,6 +15,11 @@ use super::rules::{Bound, Rules};
 use super::send::Sender;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::remote::Target;
+use crate::cli::say;
+
+/// About a last line that looks whole, but could be a longer one cut short.
+const NO_NEWLINE: &str = "the input ends in this line without a newline; the line has all its \
+    columns and is booked, but check that its end isn't missing";
 
 /// Everything that can be checked before the first record is sent, checked.
 pub(crate) struct Prepared {
@@ -81,13 +86,10 @@ impl Prepared {
         Ok(Exit::Ok)
     }
 
-    /// Imported timestamps must arrive in order, even when a connection breaks and requests are
-    /// sent again: so there one request waits for the other.
+    /// A request that is sent again, after a broken connection or a server that stops, may be
+    /// overtaken by later ones. Where the order decides what is refused, one waits for the other.
     fn in_flight(&self, args: &ImportArgs) -> usize {
-        match self.planner.timestamps() {
-            Timestamps::Imported => 1,
-            Timestamps::Server => args.in_flight,
-        }
+        if self.planner.order_matters() { 1 } else { args.in_flight }
     }
 
     fn send_all(&mut self, sender: &mut Sender<'_>, report: &mut Report) -> Result<(), Failure> {
@@ -106,6 +108,10 @@ impl Prepared {
                 let place = Place { input: index, line: line.number };
                 match plan_line(&mut self.planner, &input.bound, &line, sender) {
                     Ok(Plan::Transfer { transfer, accounts }) => {
+                        if line.cut {
+                            report.warn(place, NO_NEWLINE);
+                            say(&format!("{}:{}: {NO_NEWLINE}", input.name, line.number));
+                        }
                         sender.push(place, transfer, &accounts, report)?;
                     }
                     Ok(Plan::Skip) => report.line(place, 0, &Outcome::Skipped)?,

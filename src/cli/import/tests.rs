@@ -20,13 +20,15 @@ struct ModelTarget {
     model: Model,
     clock: u64,
     waiting: VecDeque<Vec<Transfer>>,
+    waiting_max: usize,
     fail_after: Option<usize>,
 }
 
 impl ModelTarget {
     fn new() -> Self {
         let clock = 1_800_000_000_000_000_000;
-        Self { model: Model::new(), clock, waiting: VecDeque::new(), fail_after: None }
+        let waiting = VecDeque::new();
+        Self { model: Model::new(), clock, waiting, waiting_max: usize::MAX, fail_after: None }
     }
 
     fn now(&mut self) -> Timestamp {
@@ -43,6 +45,7 @@ impl Target for ModelTarget {
 
     fn submit_transfers(&mut self, transfers: Vec<Transfer>) -> Result<(), CallError> {
         self.waiting.push_back(transfers);
+        assert!(self.waiting.len() <= self.waiting_max);
         Ok(())
     }
 
@@ -226,6 +229,48 @@ fn good_lines_go_in_and_bad_ones_are_named() {
     let written = std::fs::read_to_string(&csv).unwrap();
     assert_eq!(written.lines().count(), 12);
     assert!(written.contains("in.csv,4,,unreadable,,,\"column amount"), "{written}");
+}
+
+#[test]
+fn a_last_line_without_newline_is_booked_with_a_warning_or_unreadable() {
+    let files = Files::new();
+    let mapping = files.write("m.toml", SMALL);
+    let text = "key,day,customer,amount,memo\na,2026-01-05,1,1,\nb,2026-01-05,1,12";
+    let cut = files.write("cut.csv", text);
+    let mut target = ModelTarget::new();
+    let (ended, report) = import(&["--mapping", &mapping, &cut], &mut target);
+    assert_eq!(ended, Ok(Exit::Refused));
+    assert_eq!((&report["unreadable"], &report["problems"][0]["line"]), (&1.into(), &3.into()));
+    let whole = files.write("whole.csv", &format!("{text},"));
+    let (ended, report) = import(&["--mapping", &mapping, &whole], &mut target);
+    assert_eq!(ended, Ok(Exit::Ok));
+    assert_eq!(report["transfers"]["created"], 1);
+    assert_eq!(report["warnings"].as_array().unwrap().len(), 1);
+    assert_eq!(report["warnings"][0]["line"], 3);
+}
+
+#[test]
+fn with_limits_one_request_waits_for_the_other() {
+    let files = Files::new();
+    let limited =
+        SMALL.replace("code = 1 }", "code = 1, flags = [\"credits_must_not_exceed_debits\"] }");
+    assert!(!Mapping::parse(SMALL).unwrap().has_limits());
+    let mapping = files.write("m.toml", &limited);
+    let mut text = "key,day,customer,amount,memo\n".to_owned();
+    for line in 0..50 {
+        // Each pays back what the one before brought: in any other order some would be refused.
+        text.push_str(&format!(
+            "{line},2026-01-05,1,{},\n",
+            if line % 2 == 0 { "-1" } else { "1" }
+        ));
+    }
+    let input = files.write("in.csv", &text);
+    let mut target = ModelTarget::new();
+    target.waiting_max = 1;
+    let line = ["--mapping", &mapping, "--batch", "1", "--in-flight", "8", &input];
+    let (ended, report) = import(&line, &mut target);
+    assert_eq!(ended, Ok(Exit::Ok), "{report}");
+    assert_eq!(report["transfers"]["created"], 50);
 }
 
 #[test]

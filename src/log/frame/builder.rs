@@ -155,12 +155,6 @@ impl FrameBuilder {
         self.history.push(row);
     }
 
-    /// Drops the rows of amendments and history from these lengths on: the roll-back of a chain.
-    pub fn truncate_sections(&mut self, amendments: usize, history: usize) {
-        self.amendments.truncate(amendments);
-        self.history.truncate(history);
-    }
-
     /// Writes header and sections, and gives the frame away. The builder is then empty and must be
     /// restarted.
     ///

@@ -8,7 +8,7 @@ use super::*;
 
 const LAYOUT: Layout = Layout { segment_bytes: 64 << 20 };
 const CONFIG: GroupConfig =
-    GroupConfig { staging_bytes: 4 << 20, writes_max: 2, group_bytes: 1 << 20, age_ns_max: 500 };
+    GroupConfig { staging_bytes: 6 << 20, writes_max: 2, group_bytes: 1 << 20, age_ns_max: 500 };
 
 struct Log {
     group: GroupCommit,
@@ -155,7 +155,7 @@ fn frames_in_the_staging_memory_never_overlap() {
         if log.group.has_room(frame_bytes) {
             let offset = log.push(frame_bytes, now_ns);
             let end = offset + to_usize(frame_bytes);
-            assert!(end <= 4 << 20);
+            assert!(end <= 6 << 20);
             assert!(live.iter().all(|&(from, to, _)| end <= from || to <= offset));
             live.push((offset, end, log.end.0));
         }

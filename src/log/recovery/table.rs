@@ -158,7 +158,8 @@ impl Row {
             | Self::BytesAltered
             | Self::FrameMisplaced => {
                 "acknowledged transfers may be affected, so nothing was changed: restore the \
-                 directory from the standby or a backup, and replace the disk"
+                 directory from the standby or a backup, and replace the disk; as the last resort, \
+                 `partita start --accept-loss-at` with this position gives up what follows"
             }
             Self::LossAccepted | Self::CleanEnd | Self::TornTail => "nothing",
         }

@@ -147,12 +147,6 @@ impl LogHandle {
         Ok(())
     }
 
-    /// How many frames wait to be written.
-    #[must_use]
-    pub fn waiting(&self) -> usize {
-        self.shared.queue.len()
-    }
-
     /// How far the log is durable.
     #[must_use]
     pub fn progress(&self) -> &Arc<LogProgress> {

@@ -88,6 +88,7 @@ impl Node {
             partitions: options.partitions,
             hash_key: options.hash_key,
             recent_bytes_max: options.recent_bytes_max,
+            loss_accepted_at: None,
         };
         let (engine, end) = replay(disk, &meta, replay_options)?;
         let identity = end.identity();

@@ -59,7 +59,7 @@ impl World {
         let segment_bytes = self.config.segment_bytes;
         let random = &mut self.chance.faults;
         let groups = GroupConfig {
-            staging_bytes: segment_bytes * random.between(1, 3),
+            staging_bytes: segment_bytes * random.between(2, 4),
             writes_max: random.index(4) + 1,
             group_bytes: random.pick(&[4, 16, 64]) << 10,
             age_ns_max: 500_000,
