@@ -11,7 +11,7 @@ use crate::ledger::{Account, CreateResult, Op, Transfer};
 use crate::wire::{Reply, Request, RequestError};
 
 /// How long a command waits for a server that doesn't answer yet.
-const CONNECT_DEADLINE: Duration = Duration::from_secs(3);
+const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
 
 /// The first code of refusals of one request, and the first beyond those that are the request's own
 /// fault: see the table of error codes in `docs/wire-protocol.md`.
