@@ -44,8 +44,12 @@ fn sigterm_answers_what_is_in_flight_and_a_restart_finds_it() {
                 peer.send(&create(request));
             }
         }
+        // The signal must not come before the server has seen anything.
+        let first = peers[0].receive().expect("an answer");
+        assert!(matches!(first.reply, Some(Reply::CreateResults(_))));
         server.terminate();
         let (mut created, mut refused) = (BTreeSet::new(), BTreeSet::new());
+        created.insert(first.header.correlation);
         for peer in &mut peers {
             while let Some(answer) = peer.receive() {
                 let request = answer.header.correlation;
