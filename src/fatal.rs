@@ -16,6 +16,8 @@ pub enum Reason {
     DigestMismatch,
     /// A file of the data directory can't be read.
     DataUnreadable,
+    /// The kernel no longer serves the connections, or reports what can't be.
+    NetworkFailed,
 }
 
 impl Reason {
@@ -27,6 +29,7 @@ impl Reason {
             Self::LogDamaged => 71,
             Self::DigestMismatch => 72,
             Self::DataUnreadable => 73,
+            Self::NetworkFailed => 74,
         }
     }
 }

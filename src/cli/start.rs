@@ -127,6 +127,7 @@ pub(crate) fn exit_of(error: &StartError) -> Exit {
         | StartError::Files { .. }
         | StartError::Listen { .. }
         | StartError::Writer(_)
+        | StartError::Core(_)
         | StartError::Thread(_) => Exit::Unavailable,
     }
 }

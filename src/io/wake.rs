@@ -29,6 +29,9 @@ pub struct Sleeper {
 /// If the process has no descriptors left.
 pub fn sleeper() -> io::Result<(Sleeper, Arc<Waker>)> {
     let (reader, writer) = io::pipe()?;
+    // A writer's wake-up can come after its byte was taken: a poll then tells of a byte that is gone,
+    // and taking it must not wait for the next one.
+    rustix::io::ioctl_fionbio(&reader, true)?;
     let waker = Arc::new(Waker { threshold: AtomicU32::new(AWAKE), writer });
     let descriptor = Arc::new(reader.as_fd().try_clone_to_owned()?);
     Ok((Sleeper { waker: Arc::clone(&waker), reader, descriptor }, waker))
@@ -69,13 +72,16 @@ impl Sleeper {
         self.waker.threshold.store(AWAKE, Ordering::SeqCst);
     }
 
-    /// Takes what made the descriptor readable. Only to be called when it is.
+    /// Takes what made the descriptor readable, if it is still there.
     ///
     /// # Errors
     /// If the pipe is broken.
     pub fn drain(&mut self) -> io::Result<()> {
         let mut bytes = [0; 64];
-        self.reader.read(&mut bytes).map(|_| ())
+        match self.reader.read(&mut bytes) {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -104,6 +110,7 @@ mod tests {
         assert!(readable(&sleeper));
         sleeper.drain().unwrap();
         assert!(!readable(&sleeper), "one byte for one sleep");
+        sleeper.drain().unwrap();
         sleeper.announce(1);
         sleeper.awake();
         waker.wake(9);

@@ -237,18 +237,21 @@ impl<'a> Driver<'a> {
             && !self.may_build(now_ns, next)
     }
 
-    /// Hands every request that is due by now to its connection.
+    /// Hands every request that is due by now to its connection, then lets each connection send
+    /// all of its own at once.
     fn release_due(&mut self, now_ns: u64) -> Result<(), LoadError> {
         let Some(schedule) = self.schedule else { return Ok(()) };
+        let connections = to_u64(self.connections.len());
+        let first = self.due;
         while schedule.due_ns(self.due) <= now_ns && self.may_build(now_ns, self.due) {
-            let at = to_usize(self.due % to_u64(self.connections.len()));
+            let at = to_usize(self.due % connections);
             self.connections[at].waiting.push_back(schedule.due_ns(self.due));
             self.due += 1;
             self.waiting += 1;
-            if self.connections[at].has_free_slot() {
-                self.fill(at, now_ns)?;
-            }
-            self.results.waiting_max = self.results.waiting_max.max(self.waiting);
+        }
+        self.results.waiting_max = self.results.waiting_max.max(self.waiting);
+        for request in first..self.due.min(first + connections) {
+            self.fill(to_usize(request % connections), now_ns)?;
         }
         Ok(())
     }

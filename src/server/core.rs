@@ -1,229 +1,239 @@
-//! What the tasks of one core share: its connections, its receive buffer, its way to the sequencer.
+//! One core's side of the network: its connections, and what each of them does next.
+//!
+//! Whatever happens to a connection only marks it. Once a turn all marked connections are settled:
+//! their answers of the turn go out together, and they listen again. One system call hands that
+//! to the kernel and fetches what has come, for all connections.
 
-use std::cell::{Cell, RefCell, RefMut};
-use std::future::poll_fn;
+use std::io;
 use std::net::TcpStream;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Poll, Waker};
+use std::time::Duration;
 
-use super::connection::{Connection, RECEIVE_BYTES};
-use super::mailbox::Message;
-use super::shared::{Counters, Shared};
-use crate::engine::{Source, Submission};
-use crate::io::{Clock, Socket};
+use super::connection::{Connection, Next};
+use super::site::Site;
+use crate::engine::Source;
+use crate::fatal::{self, Reason};
+use crate::io::{SocketEvent, Sockets};
 use crate::ledger::Op;
-use crate::wire::{Limits, Reply};
-
-/// Events that may wait for their turn before no more is read from any connection.
-const WAITING_EVENTS_MAX: u64 = 1 << 19;
+use crate::wire::{BodyBuffer, Reply};
 
 /// Bodies of large requests that one core receives at the same time: more than clients that stop
 /// in the middle of one are likely to hold, until they have been too slow.
 const LARGE_BODIES_MAX: u32 = 512;
 
-/// One core's side of the server.
+/// How often a core looks for connections that are too slow, and the sequencer for expired holds.
+const TICK: Duration = Duration::from_millis(200);
+
+/// Connections of one core, and the ring that serves them.
 pub(super) struct Core {
-    index: u16,
-    shared: Arc<Shared>,
-    connections: RefCell<Vec<Option<Rc<Connection>>>>,
-    free_slots: RefCell<Vec<u32>>,
-    generation: Cell<u32>,
-    receive_buffer: RefCell<Vec<u8>>,
-    /// On the sequencer's core: requests on their way to the engine.
-    inbox: RefCell<Vec<Submission>>,
-    waiting_for_room: RefCell<Vec<Waker>>,
-    large_bodies: Cell<u32>,
-}
-
-/// Leave to receive one large body.
-pub(super) struct LargeBody<'a> {
-    core: &'a Core,
-}
-
-impl Drop for LargeBody<'_> {
-    fn drop(&mut self) {
-        self.core.large_bodies.set(self.core.large_bodies.get() - 1);
-        self.core.wake_waiting();
-    }
+    pub(super) site: Site,
+    sockets: Sockets<BodyBuffer>,
+    connections: Vec<Option<Connection>>,
+    free_slots: Vec<u32>,
+    generation: u32,
+    /// Slots to be settled at the end of the turn; a connection is there once.
+    marked: Vec<u32>,
+    /// Slots of connections that wait until there is room for more requests on this node.
+    waiting_for_room: Vec<u32>,
+    /// Slots of connections that wait until another large body may be received.
+    waiting_for_body: Vec<u32>,
+    large_bodies: u32,
+    next_tick_ns: u64,
 }
 
 impl Core {
-    pub(super) fn new(index: u16, shared: Arc<Shared>) -> Self {
+    pub(super) const fn new(site: Site, sockets: Sockets<BodyBuffer>) -> Self {
         Self {
-            index,
-            shared,
-            connections: RefCell::new(Vec::new()),
-            free_slots: RefCell::new(Vec::new()),
-            generation: Cell::new(0),
-            receive_buffer: RefCell::new(vec![0; RECEIVE_BYTES]),
-            inbox: RefCell::new(Vec::new()),
-            waiting_for_room: RefCell::new(Vec::new()),
-            large_bodies: Cell::new(0),
+            site,
+            sockets,
+            connections: Vec::new(),
+            free_slots: Vec::new(),
+            generation: 0,
+            marked: Vec::new(),
+            waiting_for_room: Vec::new(),
+            waiting_for_body: Vec::new(),
+            large_bodies: 0,
+            next_tick_ns: 0,
         }
-    }
-
-    pub(super) const fn index(&self) -> u16 {
-        self.index
-    }
-
-    pub(super) const fn shared(&self) -> &Arc<Shared> {
-        &self.shared
-    }
-
-    pub(super) fn limits(&self) -> Limits {
-        self.shared.limits
-    }
-
-    pub(super) fn committed(&self) -> Op {
-        Op(self.shared.committed.load(Ordering::Acquire))
-    }
-
-    pub(super) fn epoch(&self) -> u64 {
-        self.shared.epoch
-    }
-
-    pub(super) fn is_draining(&self) -> bool {
-        self.shared.is_draining()
-    }
-
-    pub(super) fn is_log_full(&self) -> bool {
-        self.shared.log_full.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn count(&self, which: impl Fn(&Counters) -> &AtomicU64) {
-        which(&self.shared.counters).fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(super) fn receive_buffer(&self) -> RefMut<'_, Vec<u8>> {
-        self.receive_buffer.borrow_mut()
-    }
-
-    /// When a frame that begins now, or a hello, or a goodbye, has to be whole.
-    pub(super) fn frame_deadline_ns(&self) -> u64 {
-        self.shared.clock.now().monotonic_ns + self.shared.client_ns_max
-    }
-
-    pub(super) fn now_unix_ns(&self) -> u64 {
-        self.shared.clock.now().unix_ns
-    }
-
-    pub(super) fn now_monotonic_ns(&self) -> u64 {
-        self.shared.clock.now().monotonic_ns
-    }
-
-    /// Lets other tasks of the core run.
-    pub(super) async fn yield_now(&self) {
-        glommio::executor().yield_task_queue_now().await;
-    }
-
-    /// Hands a request to the sequencer.
-    pub(super) fn submit(&self, submission: Submission) {
-        self.count(|counters| &counters.requests_accepted);
-        if self.index == 0 {
-            self.inbox.borrow_mut().push(submission);
-            self.shared.mailboxes[0].ring();
-        } else {
-            self.shared.mailboxes[0].send(Message::Submit(submission));
-        }
-    }
-
-    /// On the sequencer's core: the requests that have come since the last time.
-    pub(super) fn take_inbox(&self, into: &mut Vec<Submission>) {
-        into.append(&mut self.inbox.borrow_mut());
-    }
-
-    /// Whether there is room for more requests on this node.
-    pub(super) fn has_room(&self) -> bool {
-        self.shared.waiting_events.load(Ordering::Relaxed) < WAITING_EVENTS_MAX
-    }
-
-    /// Returns when there is room for more requests on this node.
-    pub(super) async fn wait_for_room(&self) {
-        self.wait_until(|| self.has_room()).await;
-    }
-
-    /// Returns when another large body may be received.
-    pub(super) async fn permit_large_body(&self) -> LargeBody<'_> {
-        self.wait_until(|| self.large_bodies.get() < LARGE_BODIES_MAX).await;
-        self.large_bodies.set(self.large_bodies.get() + 1);
-        LargeBody { core: self }
-    }
-
-    async fn wait_until(&self, condition: impl Fn() -> bool) {
-        poll_fn(|context| {
-            if condition() {
-                return Poll::Ready(());
-            }
-            self.waiting_for_room.borrow_mut().push(context.waker().clone());
-            Poll::Pending
-        })
-        .await;
-    }
-
-    /// Lets everyone who waits for room look again.
-    pub(super) fn wake_waiting(&self) {
-        let waiting = std::mem::take(&mut *self.waiting_for_room.borrow_mut());
-        waiting.into_iter().for_each(Waker::wake);
     }
 
     /// Serves a connection from now on.
-    pub(super) fn adopt(self: &Rc<Self>, stream: TcpStream) {
-        let generation = self.generation.get().wrapping_add(1);
-        self.generation.set(generation);
-        let slot = self.free_slots.borrow_mut().pop().unwrap_or_else(|| {
-            self.connections.borrow_mut().push(None);
-            u32::try_from(self.connections.borrow().len() - 1).unwrap_or(u32::MAX)
+    pub(super) fn adopt(&mut self, stream: TcpStream) {
+        self.generation = self.generation.wrapping_add(1);
+        let slot = self.free_slots.pop().unwrap_or_else(|| {
+            self.connections.push(None);
+            u32::try_from(self.connections.len() - 1).unwrap_or(u32::MAX)
         });
-        let deadline_ns = self.frame_deadline_ns();
-        let connection =
-            Rc::new(Connection::new(slot, generation, Socket::adopt(stream), deadline_ns));
-        self.connections.borrow_mut()[slot as usize] = Some(Rc::clone(&connection));
-        let (writer, core) = (Rc::clone(&connection), Rc::clone(self));
-        glommio::spawn_local(async move {
-            writer.write(&core).await;
-            core.forget(&writer);
-        })
-        .detach();
-        let core = Rc::clone(self);
-        glommio::spawn_local(async move {
-            connection.read(&core).await;
-            core.forget(&connection);
-        })
-        .detach();
+        let socket = Rc::new(stream.into());
+        let deadline_ns = self.site.frame_deadline_ns();
+        let connection = Connection::new(slot, self.generation, socket, deadline_ns);
+        self.connections[slot as usize] = Some(connection);
+        self.mark(slot);
     }
 
-    /// One of the two tasks of a connection has ended. After the last one its place is free.
-    fn forget(&self, connection: &Connection) {
-        if connection.is_left() {
-            self.connections.borrow_mut()[connection.slot as usize] = None;
-            self.free_slots.borrow_mut().push(connection.slot);
-            self.shared.connections.fetch_sub(1, Ordering::Relaxed);
+    /// Takes what has happened on the sockets since the last turn. Whether anything has.
+    pub(super) fn take_events(&mut self) -> bool {
+        let mut any = false;
+        while let Some(event) = checked(self.sockets.next_event()) {
+            any = true;
+            self.handle(event);
         }
+        let now_ns = self.site.now_monotonic_ns();
+        if now_ns >= self.next_tick_ns {
+            self.next_tick_ns = now_ns + u64::try_from(TICK.as_nanos()).unwrap_or(u64::MAX);
+            self.sweep(now_ns);
+        }
+        any
+    }
+
+    /// A connection stays in its slot for as long as an operation on it is under way, so that the
+    /// tag of an operation, the slot, needs no generation.
+    fn handle(&mut self, event: SocketEvent<BodyBuffer>) {
+        let (SocketEvent::Received { tag, .. }
+        | SocketEvent::Filled { tag, .. }
+        | SocketEvent::Sent { tag, .. }) = event;
+        let slot = u32::try_from(tag).unwrap_or(u32::MAX);
+        let Some(connection) = self.connections.get_mut(slot as usize).and_then(Option::as_mut)
+        else {
+            fatal::stop(Reason::NetworkFailed, "a socket without a connection");
+        };
+        match event {
+            SocketEvent::Received { result, .. } => match result {
+                Ok(chunk) => {
+                    let bytes = self.sockets.bytes(&chunk);
+                    connection.received(&mut self.site, bytes, chunk.has_more());
+                    self.sockets.give_back(chunk);
+                }
+                Err(_) => connection.received(&mut self.site, &[], false),
+            },
+            SocketEvent::Filled { body, result, .. } => {
+                connection.filled(&mut self.site, body, result.unwrap_or(0));
+                self.large_bodies -= 1;
+                let waiting = std::mem::take(&mut self.waiting_for_body);
+                waiting.into_iter().for_each(|slot| self.mark(slot));
+            }
+            SocketEvent::Sent { bytes, result, .. } => {
+                connection.sent(&self.site, bytes, result.unwrap_or(0));
+            }
+        }
+        self.mark(slot);
     }
 
     /// Gives an answer to its connection, if that still lives.
-    pub(super) fn deliver(&self, to: Source, op: Op, reply: &Reply) {
-        let connection = self.connections.borrow().get(to.slot as usize).cloned().flatten();
+    pub(super) fn deliver(&mut self, to: Source, op: Op, reply: &Reply) {
+        let connection = self.connections.get_mut(to.slot as usize).and_then(Option::as_mut);
         if let Some(connection) = connection
             && connection.generation == to.generation
         {
-            connection.answer(to.correlation, op, self.shared.epoch, reply);
+            connection.answer(to.correlation, op, self.site.epoch(), reply);
+            self.mark(to.slot);
+        }
+    }
+
+    /// Lets every connection that something has happened to go on: send, listen, or end.
+    pub(super) fn settle(&mut self) {
+        if !self.waiting_for_room.is_empty() && self.site.has_room() {
+            let waiting = std::mem::take(&mut self.waiting_for_room);
+            waiting.into_iter().for_each(|slot| self.mark(slot));
+        }
+        for at in 0..self.marked.len() {
+            let slot = self.marked[at];
+            let Some(connection) = self.connections[slot as usize].as_mut() else { continue };
+            connection.marked = false;
+            if connection.is_to_send() {
+                let (bytes, from) = connection.take_to_send();
+                let socket = connection.socket();
+                checked(self.sockets.start_send(u64::from(slot), socket, bytes, from));
+            }
+            self.listen(slot);
+            self.end_if_over(slot);
+        }
+        self.marked.clear();
+    }
+
+    /// Starts to wait for the next bytes of a connection, if it may send any.
+    fn listen(&mut self, slot: u32) {
+        let Some(connection) = self.connections[slot as usize].as_mut() else { return };
+        let tag = u64::from(slot);
+        match connection.next(&mut self.site) {
+            Next::Nothing => {}
+            Next::Room => self.waiting_for_room.push(slot),
+            Next::Bytes { may_be_there } => {
+                let socket = connection.socket();
+                checked(self.sockets.start_receive(tag, socket, may_be_there));
+                connection.receiving = true;
+            }
+            Next::Body if self.large_bodies >= LARGE_BODIES_MAX => self.waiting_for_body.push(slot),
+            Next::Body => {
+                if let Some((body, from)) = connection.take_body(&self.site) {
+                    let socket = connection.socket();
+                    checked(self.sockets.start_fill(tag, socket, body, from));
+                    connection.receiving = true;
+                    self.large_bodies += 1;
+                }
+            }
+        }
+    }
+
+    fn end_if_over(&mut self, slot: u32) {
+        let Some(connection) = self.connections[slot as usize].as_mut() else { return };
+        connection.end_writing_if_done(&self.site);
+        if connection.is_over() {
+            self.connections[slot as usize] = None;
+            self.free_slots.push(slot);
+            self.site.forget_connection();
+        }
+    }
+
+    fn mark(&mut self, slot: u32) {
+        if let Some(connection) = self.connections[slot as usize].as_mut()
+            && !connection.marked
+        {
+            connection.marked = true;
+            self.marked.push(slot);
+        }
+    }
+
+    /// Hands all that was started to the kernel, without waiting.
+    pub(super) fn submit(&mut self) {
+        checked(self.sockets.submit());
+    }
+
+    /// The same, but sleeps until there is something to do, or the next tick.
+    pub(super) fn sleep(&mut self) {
+        let left_ns = self.next_tick_ns.saturating_sub(self.site.now_monotonic_ns());
+        let mailbox = self.site.mailbox();
+        checked(self.sockets.sleep(Duration::from_nanos(left_ns), || mailbox.is_quiet()));
+    }
+
+    /// Keeps the sockets going once there is nothing more to answer: the connections that are left
+    /// end with the process.
+    pub(super) fn serve_until_the_end(mut self) -> ! {
+        loop {
+            self.take_events();
+            self.settle();
+            self.sleep();
         }
     }
 
     /// Ends connections that have kept the server waiting for too long.
-    pub(super) fn sweep(&self) {
-        let now = self.now_monotonic_ns();
-        let connections: Vec<_> = self.connections.borrow().iter().flatten().cloned().collect();
-        for connection in connections {
-            connection.sweep(now, self);
+    fn sweep(&mut self, now_ns: u64) {
+        for slot in 0..self.connections.len() {
+            if let Some(connection) = self.connections[slot].as_mut()
+                && connection.sweep(now_ns, &self.site)
+            {
+                self.mark(u32::try_from(slot).unwrap_or(u32::MAX));
+            }
         }
     }
 
     /// Whether any connection still waits for an answer or for its way out.
     pub(super) fn is_busy(&self) -> bool {
-        self.connections.borrow().iter().flatten().any(|connection| connection.is_busy())
+        self.connections.iter().flatten().any(Connection::is_busy)
     }
+}
+
+/// Without its ring a core can serve nobody.
+fn checked<T>(result: io::Result<T>) -> T {
+    result.unwrap_or_else(|error| fatal::stop(Reason::NetworkFailed, &format!("the ring of sockets: {error}")))
 }

@@ -14,7 +14,7 @@ const RECORD_BYTES: usize = 128;
 const STATUS_BYTES: usize = 64 * 1024;
 
 /// The requests of a connection that wait for their answers.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Credit {
     entries: Vec<Entry>,
     free: Vec<u32>,
@@ -28,6 +28,10 @@ struct Entry {
 }
 
 impl Credit {
+    pub(super) const fn new() -> Self {
+        Self { entries: Vec::new(), free: Vec::new(), promised_bytes: 0 }
+    }
+
     /// How many requests wait.
     pub(super) const fn used(&self) -> usize {
         self.entries.len() - self.free.len()
@@ -88,7 +92,7 @@ mod tests {
 
     #[test]
     fn room_is_set_aside_until_the_answer_and_numbers_lead_back() {
-        let mut credit = Credit::default();
+        let mut credit = Credit::new();
         let first = credit.take(70, 100);
         let second = credit.take(70, 11);
         assert_ne!(first, second);

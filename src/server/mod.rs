@@ -19,6 +19,7 @@ mod pace;
 mod query;
 mod sequencer;
 mod shared;
+mod site;
 mod start;
 
 pub use open::{

@@ -1,6 +1,5 @@
 //! A core other than the sequencer's: the owner of a partition, and of its own connections.
 
-use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -9,9 +8,9 @@ use super::mailbox::Message;
 use crate::engine::{Partition, perform};
 
 /// Works off the mailbox of the core until the server has been drained.
-pub(super) async fn run(core: Rc<Core>, mut partition: Partition) {
-    let shared = Arc::clone(core.shared());
-    let own = usize::from(core.index());
+pub(super) fn run(mut core: Core, mut partition: Partition) {
+    let shared = Arc::clone(core.site.shared());
+    let own = usize::from(core.site.index());
     let mut drain = false;
     let mut refusing = false;
     loop {
@@ -21,7 +20,7 @@ pub(super) async fn run(core: Rc<Core>, mut partition: Partition) {
             shared.refusing.fetch_add(1, Ordering::Release);
             shared.mailboxes[0].ring();
         }
-        let mut busy = false;
+        let mut busy = core.take_events() | shared.mailboxes[own].take_ring();
         while let Some(message) = shared.mailboxes[own].receive() {
             busy = true;
             match message {
@@ -35,14 +34,15 @@ pub(super) async fn run(core: Rc<Core>, mut partition: Partition) {
                 Message::Submit(_) | Message::Done(..) => {}
             }
         }
-        core.wake_waiting();
+        core.settle();
         if busy {
-            core.yield_now().await;
+            core.submit();
         } else if drain && !core.is_busy() {
             break;
         } else {
-            shared.mailboxes[own].wait().await;
+            core.sleep();
         }
     }
     shared.drained.fetch_add(1, Ordering::Release);
+    core.serve_until_the_end();
 }

@@ -1,10 +1,9 @@
 //! The engine on its core: the one task that orders, decides and releases.
 //!
-//! It never waits while there is anything to do, gives way to the connections of its core after
-//! each batch, and sleeps on the mailbox of core 0 otherwise. It lets requests gather while the log
-//! is busy: the busier the disk, the larger the batches.
+//! It never waits while there is anything to do, serves the connections of its core in each turn,
+//! and sleeps otherwise. It lets requests gather while the log is busy: the busier the disk, the
+//! larger the batches.
 
-use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -15,7 +14,7 @@ use super::mailbox::Message;
 use super::owners::CoreOwners;
 use super::pace::permit;
 use super::query::Query;
-use crate::engine::{Engine, Permit, Release, Source, StoredLog, Submission};
+use crate::engine::{Engine, Permit, Release, Source, StoredLog};
 use crate::fatal::{self, Reason};
 use crate::io::Directory;
 use crate::ledger::{Op, Timestamp};
@@ -33,46 +32,48 @@ pub(super) struct Sequencer {
     pub(super) engine: ServerEngine,
     pub(super) log: LogHandle,
     pub(super) queries: Sender<Query>,
-    pub(super) core: Rc<Core>,
+    pub(super) core: Core,
     /// Fills in what the engine doesn't know.
     pub(super) complete_status: Box<dyn Fn(&mut crate::wire::StatusReport)>,
-    pub(super) arrived: Vec<Submission>,
 }
 
 impl Sequencer {
     /// Runs until the server has been drained.
-    pub(super) async fn run(mut self) {
-        let shared = Arc::clone(self.core.shared());
+    pub(super) fn run(mut self) {
+        let shared = Arc::clone(self.core.site.shared());
         loop {
             // Looked at first: what is taken in afterwards is then the last.
             let refusing = shared.is_refusing();
-            let mut busy = self.take_in();
+            let mut busy = self.core.take_events();
+            busy |= self.take_in();
             busy |= self.order();
             busy |= self.release();
             shared.log_full.store(self.log.progress().is_full(), Ordering::Relaxed);
             let waiting = self.engine.waiting_events() as u64;
             shared.waiting_events.store(waiting, Ordering::Relaxed);
-            self.core.wake_waiting();
+            self.core.settle();
             if busy {
-                self.core.yield_now().await;
+                self.core.submit();
                 continue;
             }
             if refusing && shared.is_draining() && self.engine.is_idle() && !self.core.is_busy() {
                 break;
             }
-            shared.mailboxes[0].wait().await;
+            self.core.sleep();
         }
         // The engine needs the other cores no more. They still have answers to send.
         for mailbox in shared.mailboxes.iter().skip(1) {
             mailbox.send(Message::Drain);
         }
         shared.drained.fetch_add(1, Ordering::Release);
+        self.core.serve_until_the_end();
     }
 
     /// Takes in what has come from this core and from the others.
     fn take_in(&mut self) -> bool {
-        let mut busy = false;
-        while let Some(message) = self.core.shared().mailboxes[0].receive() {
+        let shared = Arc::clone(self.core.site.shared());
+        let mut busy = shared.mailboxes[0].take_ring();
+        while let Some(message) = shared.mailboxes[0].receive() {
             busy = true;
             match message {
                 Message::Connection(stream) => self.core.adopt(stream),
@@ -82,8 +83,7 @@ impl Sequencer {
                 Message::Job(_) | Message::Drain => {}
             }
         }
-        self.core.take_inbox(&mut self.arrived);
-        for submission in self.arrived.drain(..) {
+        for submission in self.core.site.take_inbox() {
             busy = true;
             self.engine.submit(submission);
         }
@@ -96,7 +96,7 @@ impl Sequencer {
             let error = RequestError::new(ErrorCode::CapacityExceeded);
             self.engine.refuse_writes(&error.with_detail(LOG_FULL));
         }
-        let now = Timestamp(self.core.now_unix_ns());
+        let now = Timestamp(self.core.site.now_unix_ns());
         match self.engine.poll(now, self.permit()) {
             Ok(Some(frame)) => {
                 // The permit has made sure of room: this thread alone fills the queue.
@@ -123,7 +123,7 @@ impl Sequencer {
         let durable = self.log.progress().durable_op();
         if durable > self.engine.committed() {
             self.engine.handle_committed(durable);
-            self.core.shared().committed.store(durable.0, Ordering::Release);
+            self.core.site.shared().committed.store(durable.0, Ordering::Release);
         }
         let mut busy = false;
         while let Some(release) = self.engine.poll_release() {
@@ -140,14 +140,14 @@ impl Sequencer {
         busy
     }
 
-    fn deliver(&self, to: Source, op: Op, mut reply: Reply) {
+    fn deliver(&mut self, to: Source, op: Op, mut reply: Reply) {
         if let Reply::Status(report) = &mut reply {
             (self.complete_status)(report);
         }
         if to.core == 0 {
             self.core.deliver(to, op, &reply);
         } else {
-            let mailbox = &self.core.shared().mailboxes[usize::from(to.core)];
+            let mailbox = &self.core.site.shared().mailboxes[usize::from(to.core)];
             mailbox.send(Message::Reply { to, op, reply });
         }
     }

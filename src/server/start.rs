@@ -6,15 +6,12 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::pin::Pin;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::task::{Context, Waker};
+use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
-use glommio::timer::Timer;
 use glommio::{LocalExecutorBuilder, Placement, PoolPlacement};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -31,8 +28,9 @@ use super::owners::CoreOwners;
 use super::query;
 use super::sequencer::{Sequencer, ServerEngine};
 use super::shared::{Counters, Shared};
+use super::site::Site;
 use crate::engine::{Partition, StoredLog};
-use crate::io::{Clock, SystemClock};
+use crate::io::{Clock, Sleeper, Sockets, SystemClock, sleeper};
 use crate::limits::PARTITIONS_MAX;
 use crate::log::{
     LogHandle, LogWriter, LogWriterKind, Position, StartError as WriterStartError, WriterOptions,
@@ -41,15 +39,6 @@ use crate::wire::{Limits, StatusReport};
 
 /// Connections that wait in the kernel to be accepted.
 const BACKLOG: i32 = 4_096;
-
-/// How often a core looks for connections that are too slow, and the sequencer for expired holds.
-const TICK: Duration = Duration::from_millis(200);
-
-/// The longest that a core sleeps although tasks are ready; see [`never_sleep_long`].
-const SLEEP_RUNG: Duration = Duration::from_millis(5);
-
-/// How many such timers are set ahead; renewed after a quarter of them.
-const SLEEP_RUNGS: u32 = 100;
 
 /// How long clients that don't read may delay the stop.
 const DRAIN_MAX: Duration = Duration::from_secs(10);
@@ -137,6 +126,9 @@ pub enum StartError {
     /// A thread can't be started.
     #[error("a thread can't be started: {0}")]
     Thread(std::io::Error),
+    /// A core can't be started.
+    #[error("a core can't be started: {0}")]
+    Core(String),
     /// More cores than there can be.
     #[error("{0} cores: choose 1 to {max}", max = PARTITIONS_MAX)]
     Cores(usize),
@@ -155,7 +147,13 @@ pub fn serve(config: &ServerConfig, ready: impl FnOnce(SocketAddr)) -> Result<()
     let Opened { lock, directory, identity, engine, end } = opened;
     let epoch = end.progress().epoch.0;
     let op = end.progress().op.0;
-    let mailboxes: Arc<[Mailbox]> = (0..cores).map(|_| Mailbox::default()).collect();
+    let (bells, wakers): (Vec<_>, Vec<_>) = (0..cores)
+        .map(|_| sleeper())
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(StartError::Thread)?
+        .into_iter()
+        .unzip();
+    let mailboxes: Arc<[Mailbox]> = wakers.into_iter().map(Mailbox::new).collect();
     let shared = Arc::new(Shared {
         clock: SystemClock::new(),
         mailboxes: Arc::clone(&mailboxes),
@@ -191,7 +189,7 @@ pub fn serve(config: &ServerConfig, ready: impl FnOnce(SocketAddr)) -> Result<()
     });
     let status = status_of(config, &shared, writer.handle().clone());
     let sequencer = SequencerParts { engine, log: writer.handle().clone(), queries, status };
-    start_cores(&shared, sequencer, partitions)?;
+    start_cores(&shared, sequencer, partitions, bells)?;
     let address = local_address(&listener)
         .map_err(|source| StartError::Listen { address: config.listen, source })?;
     let handle = listener.try_clone().map_err(StartError::Thread)?;
@@ -284,84 +282,68 @@ fn status_of(
     })
 }
 
+/// What a core does until the process ends.
+type RunCore = Box<dyn FnOnce(Core) + Send>;
+
+/// Starts the core threads, and returns when all of them can serve.
 fn start_cores(
     shared: &Arc<Shared>,
     sequencer: SequencerParts,
     partitions: Vec<Partition>,
+    bells: Vec<Sleeper>,
 ) -> Result<(), StartError> {
-    let cores = partitions.len() + 1;
-    for (index, partition) in (1_u16..).zip(partitions) {
-        let shared = Arc::clone(shared);
-        spawn_core(usize::from(index), cores, move || async move {
-            let core = Rc::new(Core::new(index, shared));
-            glommio::spawn_local(tick(Rc::clone(&core))).detach();
-            owner::run(core, partition).await;
-        })?;
-    }
-    let shared = Arc::clone(shared);
-    spawn_core(0, cores, move || async move {
-        let core = Rc::new(Core::new(0, shared));
-        glommio::spawn_local(tick(Rc::clone(&core))).detach();
+    let cores = bells.len();
+    let mut runs: Vec<RunCore> = Vec::with_capacity(cores);
+    runs.push(Box::new(move |core| {
         let SequencerParts { engine, log, queries, status } = sequencer;
         let complete_status = Box::new(move |report: &mut StatusReport| status(report));
-        let arrived = Vec::new();
-        Sequencer { engine, log, queries, core, complete_status, arrived }.run().await;
-    })
+        Sequencer { engine, log, queries, core, complete_status }.run();
+    }));
+    for partition in partitions {
+        runs.push(Box::new(move |core| owner::run(core, partition)));
+    }
+    let mut started = Vec::with_capacity(cores);
+    for (index, (run, bell)) in (0..).zip(runs.into_iter().zip(bells)) {
+        let site = Site::new(index, Arc::clone(shared));
+        started.push(spawn_core(site, cores, bell, run)?);
+    }
+    for up in started {
+        up.recv().map_err(|_| StartError::Core("its thread has ended".to_owned()))??;
+    }
+    Ok(())
 }
 
 /// Starts an executor on a thread of its own, pinned to its processor if the machine has enough.
-fn spawn_core<F, M>(index: usize, cores: usize, make: M) -> Result<(), StartError>
-where
-    M: FnOnce() -> F + Send + 'static,
-    F: Future<Output = ()> + 'static,
-{
+///
+/// The core is the one task of the executor and never gives it back: it waits in a ring of its own
+/// (`docs/decisions/005`).
+fn spawn_core(
+    site: Site,
+    cores: usize,
+    bell: Sleeper,
+    run: RunCore,
+) -> Result<Receiver<Result<(), StartError>>, StartError> {
+    let index = usize::from(site.index());
     let processors = thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let placement = if cores <= processors { Placement::Fixed(index) } else { Placement::Unbound };
+    let (up, started) = channel();
     let executor = LocalExecutorBuilder::new(placement)
         .name(&format!("core-{index}"))
-        .preempt_timer(Duration::from_micros(500))
         .io_memory(64 << 10)
         .blocking_thread_pool_placement(PoolPlacement::Unbound(1))
         .spawn(move || async move {
-            // The first sleep of a process is slow; it must not be a client's.
-            glommio::timer::sleep(Duration::from_micros(1)).await;
-            glommio::spawn_local(never_sleep_long()).detach();
-            make().await;
-            // The connections that are left end with the process: a task is never cancelled.
-            std::future::pending::<()>().await;
+            match Sockets::new(bell) {
+                Ok(sockets) => {
+                    // The receiver waits for this.
+                    let _ = up.send(Ok(()));
+                    run(Core::new(site, sockets));
+                }
+                Err(error) => drop(up.send(Err(StartError::IoUring(error)))),
+            }
         });
     match executor {
-        Ok(_detached) => Ok(()),
-        Err(error) => Err(StartError::Thread(std::io::Error::other(error.to_string()))),
-    }
-}
-
-/// Sees to it that the core never sleeps for longer than a rung while tasks of it are ready to run.
-///
-/// When the preemption timer of the executor (glommio 0.9.0) fires just before it looks for ready
-/// tasks, as happens to a thread that the kernel had set aside, the executor takes that for having
-/// nothing to do and sleeps. Ready tasks are not woken again by anything: if the ticks are among
-/// them, the core would sleep for ever. So timers that no task waits for, well ahead of time, end
-/// such a sleep.
-async fn never_sleep_long() {
-    let mut nobody = Context::from_waker(Waker::noop());
-    loop {
-        let mut ladder: Vec<Timer> =
-            (1..=SLEEP_RUNGS).map(|number| Timer::new(SLEEP_RUNG * number)).collect();
-        for rung in &mut ladder {
-            // It is pending: this only registers it.
-            let _ = Pin::new(rung).poll(&mut nobody);
-        }
-        glommio::timer::sleep(SLEEP_RUNG * (SLEEP_RUNGS / 4)).await;
-    }
-}
-
-/// Looks after what nobody asks for: connections that are too slow, holds that expire.
-async fn tick(core: Rc<Core>) {
-    loop {
-        glommio::timer::sleep(TICK).await;
-        core.sweep();
-        core.shared().mailboxes[usize::from(core.index())].ring();
+        Ok(_detached) => Ok(started),
+        Err(error) => Err(StartError::Core(error.to_string())),
     }
 }
 

@@ -24,34 +24,16 @@ impl BodyBuffer {
     /// refused gets room as well, since its body has to be read off the connection.
     #[must_use]
     pub fn for_header(header: &Header) -> Self {
-        Self::for_header_with(header, Vec::new())
-    }
-
-    /// The same, but the room for transfers is made from `spare`: a vector that an earlier request
-    /// no longer needs. Its old content is left in place (don't clear it) and overwritten, so that
-    /// nothing is zeroed again.
-    #[must_use]
-    pub fn for_header_with(header: &Header, mut spare: Vec<Transfer>) -> Self {
         match header.check_request() {
             Ok(Kind::CreateTransfers) => {
-                spare.resize(header.body_len() / size_of::<Transfer>(), Transfer::zeroed());
-                Self::Transfers(spare)
+                let count = header.body_len() / size_of::<Transfer>();
+                Self::Transfers(vec![Transfer::zeroed(); count])
             }
             Ok(Kind::CreateAccounts) => {
                 let count = header.body_len() / size_of::<Account>();
                 Self::Accounts(vec![Account::zeroed(); count])
             }
             _ => Self::Bytes(vec![0; header.body_len()]),
-        }
-    }
-
-    /// The bytes to fill from the connection, exactly as many as the header announces.
-    #[must_use]
-    pub fn as_mut_bytes(&mut self) -> &mut [u8] {
-        match self {
-            Self::Transfers(records) => bytemuck::cast_slice_mut(records),
-            Self::Accounts(records) => bytemuck::cast_slice_mut(records),
-            Self::Bytes(bytes) => bytes,
         }
     }
 
@@ -72,6 +54,17 @@ impl BodyBuffer {
                 header.check_body(bytemuck::cast_slice(&records))?;
                 Ok(Request::CreateAccounts(records))
             }
+        }
+    }
+}
+
+/// The bytes to fill from the connection, exactly as many as the header announces.
+impl AsMut<[u8]> for BodyBuffer {
+    fn as_mut(&mut self) -> &mut [u8] {
+        match self {
+            Self::Transfers(records) => bytemuck::cast_slice_mut(records),
+            Self::Accounts(records) => bytemuck::cast_slice_mut(records),
+            Self::Bytes(bytes) => bytes,
         }
     }
 }
