@@ -198,12 +198,17 @@ impl<B: AsMut<[u8]>> Sockets<B> {
         accept_later(self.ring.submit())
     }
 
-    /// The same, but sleeps until something happens, the bell rings, or `timeout` is over, unless
-    /// there turns out to be something to do.
+    /// The same, but sleeps until so many things have happened, or `timeout` is over, unless there
+    /// turns out to be something to do. The bell is one of the things.
     ///
     /// # Errors
     /// What the kernel reported.
-    pub fn sleep(&mut self, timeout: Duration, is_idle: impl FnOnce() -> bool) -> io::Result<()> {
+    pub fn sleep(
+        &mut self,
+        events: usize,
+        timeout: Duration,
+        is_idle: impl FnOnce() -> bool,
+    ) -> io::Result<()> {
         if !self.bell_armed {
             let bell = Fd(self.bell.descriptor().as_fd().as_raw_fd());
             let entry = opcode::PollAdd::new(bell, POLL_IN).build().user_data(BELL);
@@ -214,7 +219,7 @@ impl<B: AsMut<[u8]>> Sockets<B> {
         let slept = if is_idle() {
             let span = Timespec::from(timeout);
             let arguments = SubmitArgs::new().timespec(&span);
-            accept_later(self.ring.submitter().submit_with_args(1, &arguments))
+            accept_later(self.ring.submitter().submit_with_args(events, &arguments))
         } else {
             accept_later(self.ring.submit())
         };
@@ -363,7 +368,7 @@ mod tests {
             if let Some(event) = sockets.next_event().unwrap() {
                 return event;
             }
-            sockets.sleep(LONG, || true).unwrap();
+            sockets.sleep(1, LONG, || true).unwrap();
         }
     }
 
@@ -445,7 +450,7 @@ mod tests {
     #[test]
     fn the_bell_ends_a_sleep_and_work_prevents_it() {
         let (mut sockets, waker) = sockets();
-        sockets.sleep(LONG, || false).unwrap();
+        sockets.sleep(1, LONG, || false).unwrap();
         for _ in 0..3 {
             let waker = Arc::clone(&waker);
             let (asleep, wait) = std::sync::mpsc::channel();
@@ -454,7 +459,7 @@ mod tests {
                 waker.wake(1);
             });
             sockets
-                .sleep(LONG, || {
+                .sleep(1, LONG, || {
                     asleep.send(()).unwrap();
                     true
                 })
@@ -462,7 +467,7 @@ mod tests {
             ringer.join().unwrap();
             assert!(sockets.next_event().unwrap().is_none());
         }
-        sockets.sleep(Duration::from_millis(1), || true).unwrap();
+        sockets.sleep(1, Duration::from_millis(1), || true).unwrap();
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::connection::{Connection, Next};
+use super::gather::Gather;
 use super::site::Site;
 use crate::engine::Source;
 use crate::fatal::{self, Reason};
@@ -23,6 +24,9 @@ const LARGE_BODIES_MAX: u32 = 512;
 
 /// How often a core looks for connections that are too slow, and the sequencer for expired holds.
 const TICK: Duration = Duration::from_millis(200);
+
+/// The longest that a sleep lets events gather.
+const GATHER_MAX: Duration = Duration::from_micros(100);
 
 /// Connections of one core, and the ring that serves them.
 pub(super) struct Core {
@@ -39,6 +43,7 @@ pub(super) struct Core {
     waiting_for_body: Vec<u32>,
     large_bodies: u32,
     next_tick_ns: u64,
+    gather: Gather,
 }
 
 impl Core {
@@ -54,6 +59,7 @@ impl Core {
             waiting_for_body: Vec::new(),
             large_bodies: 0,
             next_tick_ns: 0,
+            gather: Gather::new(),
         }
     }
 
@@ -73,17 +79,18 @@ impl Core {
 
     /// Takes what has happened on the sockets since the last turn. Whether anything has.
     pub(super) fn take_events(&mut self) -> bool {
-        let mut any = false;
+        let mut events = 0;
         while let Some(event) = checked(self.sockets.next_event()) {
-            any = true;
+            events += 1;
             self.handle(event);
         }
         let now_ns = self.site.now_monotonic_ns();
+        self.gather.note(now_ns, events);
         if now_ns >= self.next_tick_ns {
             self.next_tick_ns = now_ns + u64::try_from(TICK.as_nanos()).unwrap_or(u64::MAX);
             self.sweep(now_ns);
         }
-        any
+        events > 0
     }
 
     /// A connection stays in its slot for as long as an operation on it is under way, so that the
@@ -200,10 +207,16 @@ impl Core {
     }
 
     /// The same, but sleeps until there is something to do, or the next tick.
+    ///
+    /// Under load it lets a few things gather first: to be woken for each of them would cost more,
+    /// here and at whoever wakes, than the things themselves.
     pub(super) fn sleep(&mut self) {
-        let left_ns = self.next_tick_ns.saturating_sub(self.site.now_monotonic_ns());
+        let now_ns = self.site.now_monotonic_ns();
+        let gather = self.gather.events(now_ns);
+        let left = Duration::from_nanos(self.next_tick_ns.saturating_sub(now_ns));
+        let longest = if gather > 1 { left.min(GATHER_MAX) } else { left };
         let mailbox = self.site.mailbox();
-        checked(self.sockets.sleep(Duration::from_nanos(left_ns), || mailbox.is_quiet()));
+        checked(self.sockets.sleep(gather, longest, || mailbox.is_quiet()));
     }
 
     /// Keeps the sockets going once there is nothing more to answer: the connections that are left

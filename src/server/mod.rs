@@ -10,6 +10,7 @@ mod checks;
 mod connection;
 mod core;
 mod credit;
+mod gather;
 mod mailbox;
 mod notify;
 mod open;
