@@ -12,7 +12,7 @@ use memmap2::MmapMut;
 use super::to_usize;
 
 /// Size of a buffer.
-pub(super) const BUFFER_BYTES: u32 = 16 << 10;
+pub(super) const BUFFER_BYTES: u32 = 32 << 10;
 
 /// The one group of buffers of a ring.
 pub(super) const GROUP: u16 = 0;

@@ -1,5 +1,6 @@
 //! What the machine must allow, looked at before anything is opened.
 
+use io_uring::IoUring;
 use rustix::process::{Resource, getrlimit};
 
 use super::StartError;
@@ -21,7 +22,12 @@ const OWN_FILES: u64 = 256;
 /// What is missing, with the remedy.
 pub(super) fn check_machine(connections_max: u64) -> Result<u64, StartError> {
     check_memlock(getrlimit(Resource::Memlock).current)?;
-    io_uring::IoUring::new(2).map_err(StartError::IoUring)?;
+    IoUring::builder()
+        .setup_single_issuer()
+        .setup_defer_taskrun()
+        .build(2)
+        .map(|_: IoUring| ())
+        .map_err(StartError::IoUring)?;
     let files = raise_open_files(connections_max.saturating_add(OWN_FILES));
     connections_of(files, connections_max)
 }

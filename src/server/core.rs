@@ -248,5 +248,7 @@ impl Core {
 
 /// Without its ring a core can serve nobody.
 fn checked<T>(result: io::Result<T>) -> T {
-    result.unwrap_or_else(|error| fatal::stop(Reason::NetworkFailed, &format!("the ring of sockets: {error}")))
+    result.unwrap_or_else(|error| {
+        fatal::stop(Reason::NetworkFailed, &format!("the ring of sockets: {error}"))
+    })
 }

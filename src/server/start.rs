@@ -82,7 +82,7 @@ const IN_FLIGHT_MAX: u32 = 256;
 pub enum StartError {
     /// The kernel refuses io_uring.
     #[error(
-        "io_uring is not available: {0}. Containers and the sysctl kernel.io_uring_disabled can \
+        "io_uring is not available: {0}. It takes Linux 6.1 or newer; containers and the sysctl kernel.io_uring_disabled can \
          forbid it: allow io_uring_setup, io_uring_enter and io_uring_register in the seccomp \
          profile, or set kernel.io_uring_disabled=0"
     )]
