@@ -311,6 +311,18 @@ impl<O: Owners, R: Records> Engine<O, R> {
         self.order.waiting_events()
     }
 
+    /// Requests that wait for their turn, reads among them.
+    #[must_use]
+    pub fn waiting_requests(&self) -> usize {
+        self.order.waiting_requests()
+    }
+
+    /// Answers that wait for the log.
+    #[must_use]
+    pub fn waiting_answers(&self) -> usize {
+        self.releases.len()
+    }
+
     /// When the next hold ends, as far as is known: never too late.
     #[must_use]
     pub const fn next_expiry(&self) -> Option<Timestamp> {

@@ -11,6 +11,7 @@ use super::index::IdIndex;
 use super::known::Known;
 use super::table::AccountTable;
 use super::work::{HoldAnswer, IdAnswer, NO_ROW, Work};
+use crate::io::phases::{Phase, lap};
 use crate::ledger::decide::DenseRow;
 use crate::ledger::{Account, Timestamp, Transfer, digest};
 
@@ -67,8 +68,10 @@ impl Partition {
             self.batch_ids.start(work.ids.len() + work.holds.len());
             self.load_ids(work);
             self.load_holds(work);
+            lap(Phase::Resolve);
         }
         self.load_accounts(work);
+        lap(Phase::Load);
     }
 
     fn load_ids(&mut self, work: &mut Work) {
@@ -149,6 +152,7 @@ impl Partition {
                 self.set_transfer(id, hash, Known::Created { position, hold: state }.pack());
             }
         }
+        lap(Phase::Apply);
     }
 
     fn set_transfer(&mut self, id: u128, hash: u64, value: u64) {

@@ -5,6 +5,7 @@ use super::core::{Activity, Engine, Records};
 use super::known::Known;
 use super::owners::{Answer, Owners, Read};
 use super::work::NO_ROW;
+use crate::io::phases::{Phase, lap};
 use crate::ledger::decide::{
     BatchClock, HoldReference, HoldRow, HoldState, IdState, Operand, RowReference, Rows,
     TransferDecider, TransferInput,
@@ -81,6 +82,7 @@ impl<O: Owners, R: Records> Engine<O, R> {
                 }
             }
         }
+        lap(Phase::Route);
         self.send_loads();
         // Any of the requests that share the batch may bring its own timestamps.
         if imported {
@@ -100,6 +102,7 @@ impl<O: Owners, R: Records> Engine<O, R> {
         if !batch.second_round {
             batch.second_round = true;
             self.merge_answers(batch.events.len())?;
+            lap(Phase::Resolve);
             if self.ask_for_accounts_of_holds() {
                 self.send_loads();
                 self.start(Activity::Transfers(batch));
@@ -107,9 +110,12 @@ impl<O: Owners, R: Records> Engine<O, R> {
             }
         }
         self.merge_accounts();
+        lap(Phase::Load);
         self.decide_transfers(&batch);
+        lap(Phase::Decide);
         let frame = self.write_transfers(&batch);
         self.answer_transfers(&batch);
+        lap(Phase::Reply);
         Ok(Some(frame))
     }
 
@@ -259,6 +265,7 @@ impl<O: Owners, R: Records> Engine<O, R> {
         }
         self.counts.transfers += created;
         self.counts.refused += batch.events.len() as u64 - created;
+        lap(Phase::Build);
         self.hand_out();
         frame
     }

@@ -8,6 +8,7 @@ mod directory;
 mod map;
 pub mod memory;
 mod open_files;
+pub mod phases;
 mod prefetch;
 mod receive_buffers;
 mod ring;

@@ -14,9 +14,6 @@ use crate::wire::StatusReport;
 
 /// Disagreements told in full; the number of all is told as well.
 const DISAGREEMENTS_TOLD: usize = 10;
-/// Counters of the server's status that hold the time of one phase: `phase_NAME_ns`.
-const PHASE_PREFIX: &str = "phase_";
-const PHASE_SUFFIX: &str = "_ns";
 
 /// Latency of a request: from when it was due (open loop) or handed to the socket (closed loop)
 /// until its reply was read. In microseconds.
@@ -34,6 +31,19 @@ pub struct Latency {
     pub max: f64,
     /// The mean.
     pub mean: f64,
+}
+
+/// The mean latency in parts, in microseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct LatencyParts {
+    /// All of it.
+    pub mean: f64,
+    /// From when the server has the request until it is ordered.
+    pub turn: f64,
+    /// From then until it is durable.
+    pub log: f64,
+    /// The rest: in the client, in sockets, being decoded, decided and answered.
+    pub rest: f64,
 }
 
 /// What was asked for.
@@ -98,8 +108,11 @@ pub struct Report {
     pub refused_requests: BTreeMap<String, u64>,
     /// Open loop: the most requests that were due and had to wait for a reply before being sent.
     pub waiting_max: u64,
-    /// The server's own account of where the time goes, in nanoseconds for each transfer.
-    pub phases_ns: BTreeMap<String, f64>,
+    /// The server's own account of what each thread spends its time on, in nanoseconds for each
+    /// transfer.
+    pub phases_ns: BTreeMap<String, BTreeMap<String, f64>>,
+    /// Where the mean latency comes from, in microseconds.
+    pub latency_parts_us: LatencyParts,
     configuration: Configuration,
     server: Server,
     machine: Machine,
@@ -119,20 +132,35 @@ impl Report {
         let transfers = journal.events_answered();
         let seconds = measured.elapsed_ns as f64 / 1e9;
         let counters = growth(&before.counters, &after.counters);
-        let phase = |(name, &ns): (&String, &u64)| {
-            let name = name.strip_prefix(PHASE_PREFIX)?.strip_suffix(PHASE_SUFFIX)?;
-            Some((name.to_owned(), ns as f64 / transfers.max(1) as f64))
+        let (phases_before, phases_after) = (before.phases(), after.phases());
+        let phases_ns = phases_after
+            .into_iter()
+            .map(|(thread, phases)| {
+                let before = phases_before.get(&thread).cloned().unwrap_or_default();
+                let per_transfer = |ns: u64| ns as f64 / transfers.max(1) as f64;
+                let grown = growth(&before, &phases).into_iter();
+                (thread, grown.map(|(phase, ns)| (phase, per_transfer(ns))).collect())
+            })
+            .collect();
+        let latency_us = latency(&measured.latency_ns);
+        let mean_of = |name: &str| {
+            let requests = journal.requests_answered().max(1) as f64;
+            counters.get(name).copied().unwrap_or(0) as f64 / requests / 1e3
         };
+        let (turn, log) = (mean_of("latency_turn_ns"), mean_of("latency_log_ns"));
+        let rest = latency_us.mean - turn - log;
+        let latency_parts_us = LatencyParts { mean: latency_us.mean, turn, log, rest };
         Self {
             transfers_per_second: if seconds > 0.0 { transfers as f64 / seconds } else { 0.0 },
-            latency_us: latency(&measured.latency_ns),
+            latency_us,
             transfers,
             requests: journal.requests_answered(),
             seconds,
             statuses: journal.statuses(),
             refused_requests: journal.refused().clone(),
             waiting_max: measured.waiting_max,
-            phases_ns: counters.iter().filter_map(phase).collect(),
+            phases_ns,
+            latency_parts_us,
             configuration: configuration(load),
             server: Server {
                 version: after.version,
@@ -254,8 +282,19 @@ impl fmt::Display for Report {
         if self.waiting_max > 0 {
             writeln!(f, "waiting     at most {} requests at once", grouped(self.waiting_max))?;
         }
-        for (name, ns) in &self.phases_ns {
-            writeln!(f, "phase       {name} {ns:.1} ns a transfer")?;
+        let LatencyParts { mean, turn, log, rest } = self.latency_parts_us;
+        writeln!(
+            f,
+            "mean        {mean:.0} µs = {turn:.0} µs until its turn + {log:.0} µs until durable + \
+             {rest:.0} µs on the way and in the client"
+        )?;
+        let total = 1e9 / self.transfers_per_second.max(1.0);
+        for (thread, phases) in &self.phases_ns {
+            let parts: Vec<String> =
+                phases.iter().map(|(phase, ns)| format!("{phase} {ns:.0}")).collect();
+            let sum: f64 = phases.values().sum();
+            let parts = parts.join(" + ");
+            writeln!(f, "{thread:<11} {parts} = {sum:.0} of {total:.0} ns a transfer")?;
         }
         let Server { version, cores, log_writer, log_bytes, .. } = &self.server;
         writeln!(

@@ -14,6 +14,7 @@ use super::gather::Gather;
 use super::site::Site;
 use crate::engine::Source;
 use crate::fatal::{self, Reason};
+use crate::io::phases::{Phase, lap, sleep_lap};
 use crate::io::{SocketEvent, Sockets};
 use crate::ledger::Op;
 use crate::wire::{BodyBuffer, Reply};
@@ -42,6 +43,7 @@ pub(super) struct Core {
     /// Slots of connections that wait until another large body may be received.
     waiting_for_body: Vec<u32>,
     large_bodies: u32,
+    now_ns: u64,
     next_tick_ns: u64,
     gather: Gather,
 }
@@ -58,6 +60,7 @@ impl Core {
             waiting_for_room: Vec::new(),
             waiting_for_body: Vec::new(),
             large_bodies: 0,
+            now_ns: 0,
             next_tick_ns: 0,
             gather: Gather::new(),
         }
@@ -85,12 +88,19 @@ impl Core {
             self.handle(event);
         }
         let now_ns = self.site.now_monotonic_ns();
+        self.now_ns = now_ns;
         self.gather.note(now_ns, events);
+        self.site.shared().phases[usize::from(self.site.index())].publish();
         if now_ns >= self.next_tick_ns {
             self.next_tick_ns = now_ns + u64::try_from(TICK.as_nanos()).unwrap_or(u64::MAX);
             self.sweep(now_ns);
         }
         events > 0
+    }
+
+    /// When the turn began.
+    pub(super) const fn now_ns(&self) -> u64 {
+        self.now_ns
     }
 
     /// A connection stays in its slot for as long as an operation on it is under way, so that the
@@ -204,6 +214,7 @@ impl Core {
     /// Hands all that was started to the kernel, without waiting.
     pub(super) fn submit(&mut self) {
         checked(self.sockets.submit());
+        lap(Phase::Network);
     }
 
     /// The same, but sleeps until there is something to do, or the next tick.
@@ -216,7 +227,10 @@ impl Core {
         let left = Duration::from_nanos(self.next_tick_ns.saturating_sub(now_ns));
         let longest = if gather > 1 { left.min(GATHER_MAX) } else { left };
         let mailbox = self.site.mailbox();
-        checked(self.sockets.sleep(gather, longest, || mailbox.is_quiet()));
+        let sockets = &mut self.sockets;
+        checked(sleep_lap(Phase::Network, || {
+            sockets.sleep(gather, longest, || mailbox.is_quiet())
+        }));
     }
 
     /// Keeps the sockets going once there is nothing more to answer: the connections that are left

@@ -18,6 +18,7 @@ mod owner;
 mod owners;
 mod pace;
 mod query;
+mod residence;
 mod sequencer;
 mod shared;
 mod site;

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use super::core::Core;
 use super::mailbox::Message;
 use crate::engine::{Partition, perform};
+use crate::io::phases::{Phase, lap};
 
 /// Works off the mailbox of the core until the server has been drained.
 pub(super) fn run(mut core: Core, mut partition: Partition) {
@@ -21,6 +22,7 @@ pub(super) fn run(mut core: Core, mut partition: Partition) {
             shared.mailboxes[0].ring();
         }
         let mut busy = core.take_events() | shared.mailboxes[own].take_ring();
+        lap(Phase::Check);
         while let Some(message) = shared.mailboxes[own].receive() {
             busy = true;
             match message {
@@ -35,6 +37,7 @@ pub(super) fn run(mut core: Core, mut partition: Partition) {
             }
         }
         core.settle();
+        lap(Phase::Reply);
         if busy {
             core.submit();
         } else if drain && !core.is_busy() {

@@ -14,9 +14,11 @@ use super::mailbox::Message;
 use super::owners::CoreOwners;
 use super::pace::permit;
 use super::query::Query;
+use super::residence::Residence;
 use crate::engine::{Engine, Permit, Release, Source, StoredLog};
 use crate::fatal::{self, Reason};
 use crate::io::Directory;
+use crate::io::phases::{Phase, lap};
 use crate::ledger::{Op, Timestamp};
 use crate::log::LogHandle;
 use crate::wire::{ErrorCode, Reply, RequestError};
@@ -35,6 +37,7 @@ pub(super) struct Sequencer {
     pub(super) core: Core,
     /// Fills in what the engine doesn't know.
     pub(super) complete_status: Box<dyn Fn(&mut crate::wire::StatusReport)>,
+    pub(super) residence: Residence,
 }
 
 impl Sequencer {
@@ -45,13 +48,18 @@ impl Sequencer {
             // Looked at first: what is taken in afterwards is then the last.
             let refusing = shared.is_refusing();
             let mut busy = self.core.take_events();
+            let waiting = (self.engine.waiting_requests(), self.engine.waiting_answers());
+            self.residence.note(self.core.now_ns(), waiting.0, waiting.1);
+            lap(Phase::Check);
             busy |= self.take_in();
             busy |= self.order();
+            lap(Phase::Route);
             busy |= self.release();
             shared.log_full.store(self.log.progress().is_full(), Ordering::Relaxed);
             let waiting = self.engine.waiting_events() as u64;
             shared.waiting_events.store(waiting, Ordering::Relaxed);
             self.core.settle();
+            lap(Phase::Reply);
             if busy {
                 self.core.submit();
                 continue;
@@ -103,6 +111,7 @@ impl Sequencer {
                 if self.log.submit(frame).is_err() {
                     fatal::stop(Reason::LogWriteFailed, "the log's queue overflowed");
                 }
+                lap(Phase::Build);
                 true
             }
             Ok(None) => false,
@@ -143,6 +152,9 @@ impl Sequencer {
     fn deliver(&mut self, to: Source, op: Op, mut reply: Reply) {
         if let Reply::Status(report) = &mut reply {
             (self.complete_status)(report);
+            self.residence.report(report);
+            let requests = self.engine.waiting_requests() + self.engine.waiting_answers();
+            report.requests_in_flight = requests as u64;
         }
         if to.core == 0 {
             self.core.deliver(to, op, &reply);

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::mailbox::Mailbox;
 use crate::io::SystemClock;
+use crate::io::phases::Published;
 use crate::wire::Limits;
 
 macro_rules! counters {
@@ -59,6 +60,8 @@ pub(super) struct Shared {
     /// Cores that have sent all their answers after the drain.
     pub(super) drained: AtomicU64,
     pub(super) counters: Counters,
+    /// Where the time of each core goes.
+    pub(super) phases: Box<[Published]>,
 }
 
 impl Shared {

@@ -26,10 +26,12 @@ use super::open::{OpenError, Opened, cluster_config, initialize, open};
 use super::owner;
 use super::owners::CoreOwners;
 use super::query;
+use super::residence::Residence;
 use super::sequencer::{Sequencer, ServerEngine};
 use super::shared::{Counters, Shared};
 use super::site::Site;
 use crate::engine::{Partition, StoredLog};
+use crate::io::phases::{self, Published};
 use crate::io::{Clock, Sleeper, Sockets, SystemClock, sleeper};
 use crate::limits::PARTITIONS_MAX;
 use crate::log::{
@@ -173,6 +175,7 @@ pub fn serve(config: &ServerConfig, ready: impl FnOnce(SocketAddr)) -> Result<()
         drained: AtomicU64::new(0),
         log_full: AtomicBool::new(false),
         counters: Counters::default(),
+        phases: (0..cores).map(|_| Published::default()).collect(),
     });
     let bell = Arc::clone(&mailboxes);
     let options = WriterOptions { kind: config.log_writer, ..WriterOptions::default() };
@@ -279,6 +282,15 @@ fn status_of(
         for (name, value) in shared.counters.list() {
             report.counters.insert(name.to_owned(), value);
         }
+        shared.phases[0].publish();
+        for (core, phases) in shared.phases.iter().enumerate() {
+            for (name, ns) in phases.list() {
+                report.counters.insert(format!("phase_core{core}_{name}_ns"), ns);
+            }
+        }
+        for (name, ns) in log.progress().phases().list() {
+            report.counters.insert(format!("phase_log_{name}_ns"), ns);
+        }
     })
 }
 
@@ -297,7 +309,8 @@ fn start_cores(
     runs.push(Box::new(move |core| {
         let SequencerParts { engine, log, queries, status } = sequencer;
         let complete_status = Box::new(move |report: &mut StatusReport| status(report));
-        Sequencer { engine, log, queries, core, complete_status }.run();
+        let residence = Residence::default();
+        Sequencer { engine, log, queries, core, complete_status, residence }.run();
     }));
     for partition in partitions {
         runs.push(Box::new(move |core| owner::run(core, partition)));
@@ -336,6 +349,7 @@ fn spawn_core(
                 Ok(sockets) => {
                     // The receiver waits for this.
                     let _ = up.send(Ok(()));
+                    phases::start();
                     run(Core::new(site, sockets));
                 }
                 Err(error) => drop(up.send(Err(StartError::IoUring(error)))),

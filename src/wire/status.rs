@@ -43,3 +43,19 @@ pub struct StatusReport {
     /// Everything else that is counted, by name.
     pub counters: BTreeMap<String, u64>,
 }
+
+impl StatusReport {
+    /// What each thread has spent its time on, in nanoseconds since the start: the counters named
+    /// `phase_THREAD_PHASE_ns`, by thread and phase.
+    #[must_use]
+    pub fn phases(&self) -> BTreeMap<String, BTreeMap<String, u64>> {
+        let mut phases: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();
+        for (name, &ns) in &self.counters {
+            let name = name.strip_prefix("phase_").and_then(|name| name.strip_suffix("_ns"));
+            if let Some((thread, phase)) = name.and_then(|name| name.split_once('_')) {
+                phases.entry(thread.to_owned()).or_default().insert(phase.to_owned(), ns);
+            }
+        }
+        phases
+    }
+}

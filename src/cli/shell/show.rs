@@ -1,5 +1,6 @@
 //! Answers as tables for people and as JSON for programs.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use serde_json::{Value, json};
@@ -136,5 +137,21 @@ fn status_rows(report: &StatusReport) -> Vec<Vec<Field>> {
     // What every server has comes first, whatever else it counts after it.
     let (counters, plain): (Vec<_>, Vec<_>) = all.iter().partition(|(_, value)| value.is_object());
     let counters = counters.into_iter().filter_map(|(_, value)| value.as_object()).flatten();
-    plain.into_iter().chain(counters).map(|(name, value)| row(name, value)).collect()
+    let counters = counters.filter(|(name, _)| !name.starts_with("phase_"));
+    let mut rows: Vec<_> =
+        plain.into_iter().chain(counters).map(|(name, value)| row(name, value)).collect();
+    for (thread, phases) in report.phases() {
+        rows.push(row(&format!("time of {thread}"), &Value::String(shares(&phases))));
+    }
+    rows
+}
+
+/// What a thread has spent its time on since the start, in thousandths: `decide 1.5 %, wait 98.5 %`.
+fn shares(phases: &BTreeMap<String, u64>) -> String {
+    let all = phases.values().sum::<u64>().max(1);
+    let share = |(phase, &ns): (&String, &u64)| {
+        let thousandths = u128::from(ns) * 1_000 / u128::from(all);
+        format!("{phase} {}.{} %", thousandths / 10, thousandths % 10)
+    };
+    phases.iter().map(share).collect::<Vec<_>>().join(", ")
 }

@@ -9,6 +9,7 @@ use crossbeam::queue::ArrayQueue;
 use thiserror::Error;
 
 use crate::fatal;
+use crate::io::phases::{self, Published};
 use crate::io::{Directory, Waker, sleeper};
 use crate::ledger::Op;
 use crate::log::frame::Frame;
@@ -75,6 +76,7 @@ pub struct LogProgress {
     full: Arc<AtomicBool>,
     groups: AtomicU64,
     bytes: AtomicU64,
+    phases: Published,
 }
 
 impl LogProgress {
@@ -107,6 +109,12 @@ impl LogProgress {
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Where the time of the writer's thread goes.
+    #[must_use]
+    pub const fn phases(&self) -> &Published {
+        &self.phases
     }
 
     pub(super) fn publish(&self, durable: Durable) {
@@ -259,6 +267,7 @@ fn run<D: super::device::Device>(
     };
     let mut runner = Runner::new(device, end, options.groups, shared, sleeper, keeper, on_durable);
     let _ = started.send(Ok(()));
+    phases::start();
     match runner.run() {
         Ok(()) => runner.stop(),
         Err(error) => fatal::stop(fatal::Reason::LogWriteFailed, &error.to_string()),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use crate::io::phases::{Phase, lap, sleep_lap};
 use crate::io::{Clock, Directory, Sleeper, SystemClock, to_usize};
 use crate::log::frame::{Frame, Sealer};
 use crate::log::group::{Durable, GroupCommit, GroupConfig, WriteRequest};
@@ -85,6 +86,7 @@ impl<D: Device> Runner<D> {
             let stop = self.shared.stop.load(Ordering::SeqCst);
             self.take_frames()?;
             self.start_writes()?;
+            lap(Phase::Write);
             if self.complete()? {
                 continue;
             }
@@ -138,6 +140,7 @@ impl<D: Device> Runner<D> {
             bytes: to_usize(header.frame_bytes),
         };
         self.sealer.seal_into(frame, committed, self.device.target(place));
+        lap(Phase::Seal);
         self.epoch = header.epoch;
         Ok(())
     }
@@ -202,8 +205,14 @@ impl<D: Device> Runner<D> {
         let work = self.held.is_none() && !self.shared.queue.is_empty();
         let stopping = idle && self.shared.stop.load(Ordering::SeqCst);
         if !work && !stopping {
+            self.shared.progress.phases().publish();
             let timeout = (!idle).then(|| Duration::from_nanos(self.timeout_ns()));
-            self.device.ring().wait(timeout)?;
+            if idle {
+                sleep_lap(Phase::Write, || self.device.ring().wait(timeout))?;
+            } else {
+                self.device.ring().wait(timeout)?;
+                lap(Phase::Write);
+            }
         }
         self.sleeper.awake();
         Ok(())
