@@ -1,7 +1,7 @@
 //! A hash index from ids to 64-bit values, made for lookups of many ids at once.
 //!
 //! It is cut into shards that grow one by one, so that no insertion ever pauses for a rehash of
-//! the whole. A shard keeps a 16-bit tag for each place apart from the entries: an id that is not
+//! the whole, and each at a fill of its own, so that a batch meets only a few that grow. A shard keeps a 16-bit tag for each place apart from the entries: an id that is not
 //! there, the usual case for a new transfer, costs one cache line.
 
 use super::hash::IdHasher;
@@ -10,6 +10,9 @@ use crate::io::prefetch_read;
 const SHARD_BITS: u32 = 10;
 const SHARDS: usize = 1 << SHARD_BITS;
 const PLACES_MIN: usize = 16;
+
+/// The fill, in 1,024ths of its places, at which the first shard grows, and the last.
+const FILLS: [usize; 2] = [660, 840];
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Entry {
@@ -164,14 +167,20 @@ impl IdIndex {
     /// Sets the value of an id, new or known. Gives the value that it had.
     #[inline]
     pub fn set(&mut self, hash: u64, id: u128, value: u64) -> Option<u64> {
-        let shard = &mut self.shards[shard_of(hash)];
-        if (shard.used + 1) * 4 > shard.tags.len() * 3 {
+        let number = shard_of(hash);
+        let shard = &mut self.shards[number];
+        if shard.used >= shard.tags.len() * fill_max(number) / 1_024 {
             shard.grow(self.hasher);
         }
         let before = shard.set(hash, id, value);
         self.entries += usize::from(before.is_none());
         before
     }
+}
+
+/// The fill at which a shard grows.
+const fn fill_max(shard: usize) -> usize {
+    FILLS[0] + (FILLS[1] - FILLS[0]) * shard / SHARDS
 }
 
 /// Mixed once more, because the owner of an id is chosen by the upper bits as they are.
@@ -209,6 +218,23 @@ mod tests {
             assert_eq!(index.get(hasher.hash(id), id), Some(number));
         }
         assert_eq!(index.len(), 200_000);
+    }
+
+    #[test]
+    fn shards_do_not_all_grow_at_the_same_time() {
+        let hasher = IdHasher::new(5);
+        let mut index = IdIndex::new(hasher);
+        let mut growths = [0_usize; 100];
+        // Shards of 64 places are filled, from where the first grow to where the last do.
+        for id in 1..=60_000_u128 {
+            let number = shard_of(hasher.hash(id));
+            let before = index.shards[number].tags.len();
+            index.set(hasher.hash(id), id, 1);
+            let grown = before != index.shards[number].tags.len();
+            growths[id as usize / 1_000] += usize::from(grown);
+        }
+        let most = growths[35..].iter().max().copied().unwrap_or(0);
+        assert!(most > 0 && most < SHARDS / 5, "{most} of {SHARDS} shards in 1,000 insertions");
     }
 
     #[test]
