@@ -1,14 +1,20 @@
 //! The engine alone: no network, no disk. Prints nanoseconds per transfer.
 //!
-//! `cargo bench --bench engine -- [--accounts N] [--partitions P] [--batches N]`
+//! `cargo bench --bench engine -- [--accounts N] [--partitions P] [--batches N] [--threads]`: with
+//! `--threads` each partition but the first has a thread of its own, as in the server.
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 #![expect(clippy::print_stdout, reason = "a benchmark prints its numbers")]
 
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use crossbeam::queue::SegQueue;
+
 use partita::engine::{
-    Engine, EngineOptions, IdHasher, Inline, LogEnd, Owners, Partition, Permit, Records, Release,
-    Source, Submission,
+    Engine, EngineOptions, IdHasher, Inline, Job, LogEnd, Owners, Partition, Permit, Records,
+    Release, Source, Submission, perform,
 };
 use partita::ledger::{Account, Op, Timestamp, Transfer};
 use partita::log::{Epoch, Layout, Position, RecordError};
@@ -33,10 +39,11 @@ struct Options {
     accounts: u64,
     partitions: usize,
     batches: u64,
+    threads: bool,
 }
 
 fn options() -> Options {
-    let mut options = Options { accounts: 10_000, partitions: 1, batches: 300 };
+    let mut options = Options { accounts: 10_000, partitions: 1, batches: 300, threads: false };
     let mut arguments = std::env::args().skip(1);
     while let Some(flag) = arguments.next() {
         let mut number = || -> u64 {
@@ -47,6 +54,7 @@ fn options() -> Options {
             "--accounts" => options.accounts = number(),
             "--partitions" => options.partitions = usize::try_from(number()).unwrap_or(1),
             "--batches" => options.batches = number(),
+            "--threads" => options.threads = true,
             "--bench" => {}
             other => panic!("unknown flag {other}"),
         }
@@ -70,10 +78,13 @@ impl Numbers {
 fn ask<O: Owners>(engine: &mut Engine<O, NoRecords>, correlation: u64, request: Request) {
     let source = Source { core: 0, slot: 0, generation: 0, correlation };
     engine.submit(Submission { source, request });
-    while let Some(frame) =
-        engine.poll(Timestamp(1), Permit::All).expect("nothing is read from the log")
-    {
-        engine.handle_committed(frame.header().op);
+    loop {
+        let polled = engine.poll(Timestamp(1), Permit::All);
+        match polled.expect("nothing is read from the log") {
+            Some(frame) => engine.handle_committed(frame.header().op),
+            None if engine.is_waiting() => std::hint::spin_loop(),
+            None => break,
+        }
     }
     while let Some(release) = engine.poll_release() {
         let Release::Reply { reply: Reply::CreateResults(results), .. } = release else {
@@ -102,6 +113,73 @@ fn batch(numbers: &mut Numbers, next_id: &mut u128, accounts: u64) -> Vec<Transf
         .collect()
 }
 
+/// Jobs on their way to and from the thread of a partition.
+#[derive(Default)]
+struct Line {
+    jobs: SegQueue<Job>,
+    done: SegQueue<Job>,
+    stop: AtomicBool,
+}
+
+/// The first partition on this thread, each of the others on one of its own, which never sleeps.
+struct Threads {
+    own: Partition,
+    lines: Vec<Arc<Line>>,
+    done: VecDeque<Job>,
+}
+
+impl Threads {
+    fn start(inline: Inline) -> Self {
+        let mut partitions = inline.into_partitions().into_iter();
+        let own = partitions.next().expect("there is a partition");
+        let lines = partitions.map(|mut partition| {
+            let line = Arc::new(Line::default());
+            let theirs = Arc::clone(&line);
+            std::thread::spawn(move || {
+                while !theirs.stop.load(Ordering::Relaxed) {
+                    match theirs.jobs.pop() {
+                        Some(job) => theirs.done.push(perform(&mut partition, job)),
+                        None => std::hint::spin_loop(),
+                    }
+                }
+            });
+            line
+        });
+        Self { own, lines: lines.collect(), done: VecDeque::new() }
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        self.lines.iter().for_each(|line| line.stop.store(true, Ordering::Relaxed));
+    }
+}
+
+impl Owners for Threads {
+    fn partitions(&self) -> usize {
+        self.lines.len() + 1
+    }
+
+    fn send(&mut self, owner: usize, job: Job) {
+        match owner.checked_sub(1) {
+            Some(line) => self.lines[line].jobs.push(job),
+            None => self.done.push_back(perform(&mut self.own, job)),
+        }
+    }
+
+    fn receive(&mut self) -> Option<(usize, Job)> {
+        let own = self.done.pop_front().map(|job| (0, job));
+        own.or_else(|| {
+            let lines = (1..).zip(&self.lines);
+            lines.filter_map(|(owner, line)| Some((owner, line.done.pop()?))).next()
+        })
+    }
+
+    fn accept(&mut self, _: usize, _: Job) {
+        unreachable!("done jobs come back through the lines")
+    }
+}
+
 fn main() {
     let options = options();
     let hash_key = 42;
@@ -117,7 +195,15 @@ fn main() {
     };
     let end =
         LogEnd { position: layout.first(), op: Op(0), epoch: Epoch(1), timestamp: Timestamp(0) };
-    let mut engine = Engine::new(Inline::new(partitions), NoRecords, limits, end);
+    let engine = Engine::new(Inline::new(partitions), NoRecords, limits, end);
+    if options.threads {
+        measure(engine.with_owners(Threads::start), &options);
+    } else {
+        measure(engine, &options);
+    }
+}
+
+fn measure<O: Owners>(mut engine: Engine<O, NoRecords>, options: &Options) {
     let ids: Vec<u64> = (1..=options.accounts).collect();
     for chunk in ids.chunks(BATCH) {
         let accounts = chunk
@@ -138,9 +224,10 @@ fn main() {
     let transfers = options.batches * BATCH as u64;
     let ns = spent.as_nanos() as f64 / transfers as f64;
     println!(
-        "{} accounts, {} partitions in line, {transfers} transfers: {ns:.1} ns each, {:.2} M/s",
+        "{} accounts, {} partitions{}, {transfers} transfers: {ns:.1} ns each, {:.2} M/s",
         options.accounts,
         options.partitions,
+        if options.threads { " on threads" } else { "" },
         1e3 / ns
     );
 }

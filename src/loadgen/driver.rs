@@ -15,7 +15,7 @@ use super::check::{compare, expected};
 use super::connection::{Connection, NewRequest, SCRATCH_BYTES, SLOTS_MAX};
 use super::greeting::Greeting;
 use super::journal::Journal;
-use super::report::Report;
+use super::report::{Latency, Report, latency};
 use super::schedule::Schedule;
 use super::setup::{prepare, read_counters};
 use super::timer::Timer;
@@ -100,6 +100,23 @@ pub fn run(
     let found = read_counters(&client, &load.workload)?;
     let disagreements: Vec<Disagreement> = compare(&load.workload, &expected, &found);
     Ok(Report::new(load, &measured, &status_before, *status_after, disagreements))
+}
+
+/// Only measures: prepares nothing and checks no balances, for an endpoint that answers but keeps
+/// no accounts. Gives transfers a second and the latency.
+///
+/// # Errors
+/// Whatever leaves no result to trust.
+#[expect(clippy::cast_precision_loss, reason = "a rate is shown to people")]
+pub fn drive(
+    load: &Load,
+    clock: &dyn Clock,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<(f64, Latency), LoadError> {
+    let measured = Driver::new(load, clock)?.measure(progress)?;
+    let seconds = measured.elapsed_ns as f64 / 1e9;
+    let speed = measured.journal.events_answered() as f64 / seconds.max(f64::MIN_POSITIVE);
+    Ok((speed, latency(&measured.latency_ns)))
 }
 
 /// Opens all connections; thousands of hellos are under way at once.

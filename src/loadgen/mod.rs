@@ -24,7 +24,7 @@ mod workload;
 mod tests;
 
 pub use check::Disagreement;
-pub use driver::{Load, Progress, run};
+pub use driver::{Load, Progress, drive, run};
 pub use error::LoadError;
 pub use report::{Latency, Report};
 pub use server::{OwnServer, ServerOptions};

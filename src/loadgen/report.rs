@@ -216,7 +216,7 @@ fn configuration(load: &Load) -> Configuration {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "shown to people")]
-fn latency(histogram: &Histogram<u64>) -> Latency {
+pub(super) fn latency(histogram: &Histogram<u64>) -> Latency {
     let at = |quantile| histogram.value_at_quantile(quantile) as f64 / 1e3;
     Latency {
         p50: at(0.5),
