@@ -6,7 +6,6 @@
 //! of these.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its numbers")]
 
-use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
@@ -85,7 +84,8 @@ fn append_all(
 ) -> Result<(), Failure> {
     let file = zeroed_file(path)?;
     let mut ring = Ring::new(8, GROUP_BYTES * WRITES_MAX)?;
-    let mut writing: VecDeque<(u64, Vec<Append>)> = VecDeque::new();
+    let mut writing: Vec<(u64, usize, Vec<Append>)> = Vec::new();
+    let mut places: Vec<usize> = (0..WRITES_MAX).map(|at| at * GROUP_BYTES).collect();
     let (mut number, mut offset) = (0_u64, 0_u64);
     loop {
         let mut group = Vec::new();
@@ -102,10 +102,11 @@ fn append_all(
             bytes += request.body.len();
             group.push(request);
         }
-        if !group.is_empty() {
-            let half = usize::try_from(number)? % WRITES_MAX * GROUP_BYTES;
+        if !group.is_empty()
+            && let Some(place) = places.pop()
+        {
             let length = bytes.next_multiple_of(BLOCK);
-            let staging = ring.staging_mut(half..half + length);
+            let staging = ring.staging_mut(place..place + length);
             let mut at = 0;
             for request in &group {
                 staging[at..at + request.body.len()].copy_from_slice(&request.body);
@@ -114,10 +115,10 @@ fn append_all(
             if offset + length as u64 > FILE_BYTES {
                 offset = 0;
             }
-            ring.start_write(number, &file, offset, half..half + length)?;
+            ring.start_write(number, &file, offset, place..place + length)?;
             ring.submit()?;
             offset += length as u64;
-            writing.push_back((number, group));
+            writing.push((number, place, group));
             number += 1;
             if writing.len() < WRITES_MAX && !requests.is_empty() {
                 continue;
@@ -126,9 +127,9 @@ fn append_all(
         ring.wait(None)?;
         while let Some(completion) = ring.next_completion() {
             completion.bytes()?;
-            if let Some(at) = writing.iter().position(|(number, _)| *number == completion.tag)
-                && let Some((_, group)) = writing.remove(at)
-            {
+            if let Some(at) = writing.iter().position(|(number, ..)| *number == completion.tag) {
+                let (_, place, group) = writing.swap_remove(at);
+                places.push(place);
                 group.into_iter().try_for_each(|request| done.send(request))?;
             }
         }
