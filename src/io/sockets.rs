@@ -471,6 +471,35 @@ mod tests {
     }
 
     #[test]
+    fn a_million_idle_polls_leave_nothing_behind() {
+        let resident = || {
+            let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+            statm.split(' ').nth(1).unwrap().parse::<u64>().unwrap()
+        };
+        let (mut sockets, _waker) = sockets();
+        let (ours, mut theirs) = pair();
+        sockets.start_receive(1, &ours, false).unwrap();
+        let mut poll = |count: usize| {
+            for number in 0..count {
+                if number % 8 == 0 {
+                    sockets.sleep(1, Duration::ZERO, || true).unwrap();
+                } else {
+                    sockets.submit().unwrap();
+                }
+                assert!(sockets.next_event().unwrap().is_none());
+            }
+        };
+        poll(10_000);
+        let before = resident();
+        poll(1_000_000);
+        // In pages; other tests of a shared process may take some.
+        assert!(resident() < before + 2_048, "{before} pages before, {} after", resident());
+        assert_eq!((sockets.active.len(), sockets.free.len()), (1, 0));
+        theirs.write_all(b"at last").unwrap();
+        assert_eq!(received(&mut sockets), (1, b"at last".to_vec()));
+    }
+
+    #[test]
     fn what_is_in_flight_at_the_end_is_left_to_the_kernel() {
         let (mut sockets, _waker) = sockets();
         let (ours, mut theirs) = pair();
