@@ -77,12 +77,11 @@ struct Append {
 
 /// The disk: whatever has come is one write, durable when it completes.
 fn append_all(
-    path: &std::path::Path,
+    file: &Arc<File>,
     requests: &Receiver<Append>,
     done: &Sender<Append>,
     bell: &Waker,
 ) -> Result<(), Failure> {
-    let file = zeroed_file(path)?;
     let mut ring = Ring::new(8, GROUP_BYTES * WRITES_MAX)?;
     let mut writing: Vec<(u64, usize, Vec<Append>)> = Vec::new();
     let mut places: Vec<usize> = (0..WRITES_MAX).map(|at| at * GROUP_BYTES).collect();
@@ -115,7 +114,7 @@ fn append_all(
             if offset + length as u64 > FILE_BYTES {
                 offset = 0;
             }
-            ring.start_write(number, &file, offset, place..place + length)?;
+            ring.start_write(number, file, offset, place..place + length)?;
             ring.submit()?;
             offset += length as u64;
             writing.push((number, place, group));
@@ -305,11 +304,13 @@ fn start(options: &Options) -> Result<SocketAddr, Failure> {
     let (requests, to_disk) = unbounded();
     let (from_disk, done) = unbounded();
     let path = options.directory.join(format!("partita-limit-{}", std::process::id()));
+    // Before the first request: preparing the file isn't part of the measurement. It is gone with
+    // its last descriptor.
+    let file = zeroed_file(&path)?;
+    std::fs::remove_file(&path)?;
     thread::spawn(move || {
-        let result = append_all(&path, &to_disk, &from_disk, &waker);
-        let removed = std::fs::remove_file(&path);
+        let result = append_all(&file, &to_disk, &from_disk, &waker);
         result.map_err(|error| error.to_string()).expect("the disk takes the appends");
-        removed.expect("the file can be removed");
     });
     let connections = options.connections;
     thread::spawn(move || {

@@ -207,6 +207,8 @@ impl Connection {
             return self.next(site);
         }
         if self.large.is_some() {
+            // Nor is the time until the body may come.
+            self.await_until(0);
             return Next::Body;
         }
         let awaited = !self.rest.is_empty() || self.records_max.is_none();
