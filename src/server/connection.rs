@@ -124,6 +124,11 @@ impl Connection {
         if self.deadline_ns == 0 || now_ns < self.deadline_ns {
             return false;
         }
+        if self.closing && !self.failed && !self.closed && self.credit.used() > 0 {
+            // The peer waits for us: its time begins with the last answer.
+            self.deadline_ns = site.frame_deadline_ns();
+            return false;
+        }
         if self.closing {
             shut_down(&self.socket);
         } else {
@@ -138,10 +143,12 @@ impl Connection {
         !self.closed && (self.credit.used() > 0 || self.unsent_bytes() > 0)
     }
 
-    /// Whether nothing can happen to it any more.
+    /// Whether nothing can happen to it any more. Its requests have to be answered, although nobody
+    /// hears that: else a client that comes and goes could have any number of them served.
     pub(super) const fn is_over(&self) -> bool {
         let heard = self.ended || (self.closing && !self.failed);
-        self.closed && heard && !self.receiving && !self.sending
+        let answered = self.credit.used() == 0;
+        self.closed && heard && answered && !self.receiving && !self.sending
     }
 
     const fn unsent_bytes(&self) -> usize {

@@ -82,20 +82,29 @@ impl Core {
 
     /// Takes what has happened on the sockets since the last turn. Whether anything has.
     pub(super) fn take_events(&mut self) -> bool {
-        let mut events = 0;
-        while let Some(event) = checked(self.sockets.next_event()) {
-            events += 1;
-            self.handle(event);
-        }
+        let mut events = self.handle_events();
         let now_ns = self.site.now_monotonic_ns();
         self.now_ns = now_ns;
         self.gather.note(now_ns, events);
         self.site.shared().phases[usize::from(self.site.index())].publish();
         if now_ns >= self.next_tick_ns {
             self.next_tick_ns = now_ns + u64::try_from(TICK.as_nanos()).unwrap_or(u64::MAX);
+            // What the kernel has and hasn't told yet came in time.
+            self.submit();
+            events += self.handle_events();
             self.sweep(now_ns);
         }
         events > 0
+    }
+
+    /// Handles what the kernel has told. Gives how many things that were.
+    fn handle_events(&mut self) -> usize {
+        let mut events = 0;
+        while let Some(event) = checked(self.sockets.next_event()) {
+            events += 1;
+            self.handle(event);
+        }
+        events
     }
 
     /// When the turn began.
@@ -157,12 +166,9 @@ impl Core {
             let slot = self.marked[at];
             let Some(connection) = self.connections[slot as usize].as_mut() else { continue };
             connection.marked = false;
-            if connection.is_to_send() {
-                let (bytes, from) = connection.take_to_send();
-                let socket = connection.socket();
-                checked(self.sockets.start_send(u64::from(slot), socket, bytes, from));
-            }
+            // Before sending: it may serve what was stalled, and so have something to say.
             self.listen(slot);
+            self.send(slot);
             self.end_if_over(slot);
         }
         self.marked.clear();
@@ -189,6 +195,16 @@ impl Core {
                     self.large_bodies += 1;
                 }
             }
+        }
+    }
+
+    /// Starts to send what a connection has to say, unless it is sending.
+    fn send(&mut self, slot: u32) {
+        let Some(connection) = self.connections[slot as usize].as_mut() else { return };
+        if connection.is_to_send() {
+            let (bytes, from) = connection.take_to_send();
+            let socket = connection.socket();
+            checked(self.sockets.start_send(u64::from(slot), socket, bytes, from));
         }
     }
 
@@ -238,6 +254,9 @@ impl Core {
     pub(super) fn serve_until_the_end(mut self) -> ! {
         loop {
             self.take_events();
+            // Whoever still sends something comes too late.
+            self.site.mailbox().take_ring();
+            while self.site.mailbox().receive().is_some() {}
             self.settle();
             self.sleep();
         }

@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use crossbeam::channel::Sender;
 
 use super::core::Core;
-use super::mailbox::Message;
+use super::mailbox::{Mailbox, Message};
 use super::owners::CoreOwners;
 use super::pace::permit;
 use super::query::Query;
@@ -57,7 +57,12 @@ impl Sequencer {
             busy |= self.release();
             shared.log_full.store(self.log.progress().is_full(), Ordering::Relaxed);
             let waiting = self.engine.waiting_events() as u64;
+            let had_room = shared.has_room();
             shared.waiting_events.store(waiting, Ordering::Relaxed);
+            if !had_room && shared.has_room() {
+                // Connections of the other cores wait for this.
+                shared.mailboxes.iter().skip(1).for_each(Mailbox::ring);
+            }
             self.core.settle();
             lap(Phase::Reply);
             if busy {

@@ -64,7 +64,15 @@ pub(super) struct Shared {
     pub(super) phases: Box<[Published]>,
 }
 
+/// Events that may wait for their turn before no more is read from any connection.
+const WAITING_EVENTS_MAX: u64 = 1 << 19;
+
 impl Shared {
+    /// Whether there is room for more requests on this node.
+    pub(super) fn has_room(&self) -> bool {
+        self.waiting_events.load(Ordering::Relaxed) < WAITING_EVENTS_MAX
+    }
+
     pub(super) fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Acquire)
     }

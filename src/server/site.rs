@@ -10,9 +10,6 @@ use crate::io::Clock;
 use crate::ledger::Op;
 use crate::wire::Limits;
 
-/// Events that may wait for their turn before no more is read from any connection.
-const WAITING_EVENTS_MAX: u64 = 1 << 19;
-
 /// The surroundings of a core's connections.
 pub(super) struct Site {
     index: u16,
@@ -97,6 +94,6 @@ impl Site {
 
     /// Whether there is room for more requests on this node.
     pub(super) fn has_room(&self) -> bool {
-        self.shared.waiting_events.load(Ordering::Relaxed) < WAITING_EVENTS_MAX
+        self.shared.has_room()
     }
 }
