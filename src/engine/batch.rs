@@ -1,6 +1,6 @@
 //! Batches of writes: requests of one kind that are ordered and decided together.
 
-use super::core::{Activity, Engine, EngineCounts, Records};
+use super::core::{Engine, EngineCounts, Records};
 use super::order::Group;
 use super::owners::Owners;
 use super::submission::Source;
@@ -116,10 +116,6 @@ impl<O: Owners, R: Records> Engine<O, R> {
                 self.reply(member.source, Reply::Error(error));
             }
         }
-    }
-
-    pub(super) fn start(&mut self, activity: Activity) {
-        self.set_activity(activity);
     }
 }
 

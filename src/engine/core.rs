@@ -350,7 +350,8 @@ impl<O: Owners, R: Records> Engine<O, R> {
         }
     }
 
-    pub(super) fn set_activity(&mut self, activity: Activity) {
+    /// Leads this through the owners next.
+    pub(super) fn start(&mut self, activity: Activity) {
         self.activity = Some(activity);
     }
 
