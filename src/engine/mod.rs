@@ -33,7 +33,7 @@ mod work;
 pub use audit::{Audited, TrialBalance};
 pub use core::{Engine, EngineCounts, EngineOptions, LogEnd, Records};
 pub use hash::IdHasher;
-pub use index::IdIndex;
+pub use index::{Grower, Growth, IdIndex, growth};
 pub use known::Known;
 pub use owners::{Answer, Inline, Job, Owners, Read, perform};
 pub use partition::Partition;

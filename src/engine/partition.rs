@@ -7,7 +7,7 @@
 use super::batch_ids::BatchIds;
 use super::hash::IdHasher;
 use super::holds::Holds;
-use super::index::IdIndex;
+use super::index::{Growth, IdIndex};
 use super::known::Known;
 use super::table::AccountTable;
 use super::work::{HoldAnswer, IdAnswer, NO_ROW, Work};
@@ -39,6 +39,12 @@ impl Partition {
             holds: Holds::default(),
             batch_ids: BatchIds::default(),
         }
+    }
+
+    /// Lets its large tables grow on another thread from now on.
+    pub fn grow_by(&mut self, growth: &Growth) {
+        self.transfers.grow_by(growth.clone());
+        self.accounts.grow_by(growth.clone());
     }
 
     /// How many accounts it has.
@@ -126,6 +132,8 @@ impl Partition {
 
     /// Takes over what was decided.
     pub fn apply(&mut self, work: &mut Work) {
+        self.transfers.take_grown();
+        self.accounts.take_grown();
         self.accounts.store_all(&work.slots, &work.rows);
         for (account, hash) in &work.created_accounts {
             self.accounts.insert(*hash, account);

@@ -1,7 +1,7 @@
 //! The account rows of one partition.
 
 use super::hash::IdHasher;
-use super::index::IdIndex;
+use super::index::{Growth, IdIndex};
 use crate::io::prefetch_read;
 use crate::ledger::decide::DenseRow;
 use crate::ledger::{Account, digest};
@@ -61,6 +61,16 @@ pub(super) struct AccountTable {
 impl AccountTable {
     pub(super) fn new(hasher: IdHasher) -> Self {
         Self { index: IdIndex::new(hasher), chunks: Vec::new(), rows: 0, digest: 0 }
+    }
+
+    /// Lets a large index grow on another thread from now on.
+    pub(super) fn grow_by(&mut self, growth: Growth) {
+        self.index.grow_by(growth);
+    }
+
+    /// Takes back what has grown since.
+    pub(super) fn take_grown(&mut self) {
+        self.index.take_grown();
     }
 
     pub(super) const fn len(&self) -> usize {

@@ -11,6 +11,7 @@ mod connection;
 mod core;
 mod credit;
 mod gather;
+mod growth;
 mod mailbox;
 mod notify;
 mod open;

@@ -20,6 +20,7 @@ use socket2::{Domain, Socket as Socket2, Type};
 use super::acceptor;
 use super::checks::check_machine;
 use super::core::Core;
+use super::growth;
 use super::mailbox::Mailbox;
 use super::notify::notify;
 use super::open::{OpenError, Opened, cluster_config, initialize, open};
@@ -185,9 +186,11 @@ pub fn serve(config: &ServerConfig, ready: impl FnOnce(SocketAddr)) -> Result<()
         Arc::clone(&shared),
     )
     .map_err(StartError::Thread)?;
+    let growth = growth::spawn(cores).map_err(StartError::Thread)?;
     let mut partitions = Vec::new();
     let engine = engine.with_owners(|inline| {
         partitions = inline.into_partitions();
+        partitions.iter_mut().for_each(|partition| partition.grow_by(&growth));
         CoreOwners::new(partitions.remove(0), Arc::clone(&mailboxes))
     });
     let status = status_of(config, &shared, writer.handle().clone());
