@@ -1,39 +1,84 @@
 //! The open holds of one partition and the order of their expiry.
 
 use std::collections::BTreeMap;
-#[expect(clippy::disallowed_types, reason = "only looked up by key, never iterated")]
-use std::collections::HashMap;
 
+use hashbrown::HashTable;
+
+use super::hash::IdHasher;
+use crate::io::prefetch_read;
 use crate::ledger::{Timestamp, Transfer};
 
 /// When a hold ends, and its own timestamp to tell it from others that end then.
 pub(super) type ExpiryKey = (u64, u64);
 
+/// Tables of slots: to grow one of them takes so much less time than to grow all.
+const SHARDS: usize = 256;
+
+/// Records are allocated in chunks that never move.
+const CHUNK_RECORDS: usize = 1 << 12;
+
 /// The open holds whose ids a partition owns.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Holds {
-    #[expect(clippy::disallowed_types, reason = "only looked up by key, never iterated")]
-    open: HashMap<u128, Transfer>,
+    hasher: IdHasher,
+    /// By the hash of the id: the slot of the record.
+    slots: Vec<HashTable<u32>>,
+    records: Records,
     expiry: BTreeMap<ExpiryKey, u128>,
 }
 
 impl Holds {
-    pub(super) fn get(&self, id: u128) -> Option<&Transfer> {
-        self.open.get(&id)
+    pub(super) fn new(hasher: IdHasher) -> Self {
+        Self {
+            hasher,
+            slots: (0..SHARDS).map(|_| HashTable::new()).collect(),
+            records: Records::default(),
+            expiry: BTreeMap::new(),
+        }
     }
 
-    pub(super) fn open(&mut self, hold: Transfer) {
-        if let Some(key) = expiry_key(&hold) {
+    /// The slot of an open hold.
+    #[inline]
+    pub(super) fn find(&self, hash: u64, id: u128) -> Option<u32> {
+        let (shard, hash) = place_of(hash);
+        self.slots[shard].find(hash, |&slot| self.records.get(slot).id == id).copied()
+    }
+
+    /// Asks the memory for the record of a slot.
+    #[inline]
+    pub(super) fn prefetch(&self, slot: u32) {
+        let record = self.records.get(slot);
+        prefetch_read(&record.id);
+        prefetch_read(&record.timestamp);
+    }
+
+    /// The record of a slot that was found.
+    #[inline]
+    pub(super) fn record(&self, slot: u32) -> &Transfer {
+        self.records.get(slot)
+    }
+
+    pub(super) fn open(&mut self, hash: u64, hold: &Transfer) {
+        if let Some(key) = expiry_key(hold) {
             self.expiry.insert(key, hold.id);
         }
-        self.open.insert(hold.id, hold);
+        let slot = self.records.insert(hold);
+        let Self { hasher, slots, records, .. } = self;
+        let (shard, hash) = place_of(hash);
+        slots[shard].insert_unique(hash, slot, |&slot| {
+            place_of(hasher.hash(records.get(slot).id)).1
+        });
     }
 
-    pub(super) fn close(&mut self, id: u128) {
-        if let Some(hold) = self.open.remove(&id)
-            && let Some(key) = expiry_key(&hold)
-        {
-            self.expiry.remove(&key);
+    pub(super) fn close(&mut self, hash: u64, id: u128) {
+        let (shard, hash) = place_of(hash);
+        let found = self.slots[shard].find_entry(hash, |&slot| self.records.get(slot).id == id);
+        if let Ok(found) = found {
+            let (slot, _) = found.remove();
+            if let Some(key) = expiry_key(self.records.get(slot)) {
+                self.expiry.remove(&key);
+            }
+            self.records.free.push(slot);
         }
     }
 
@@ -45,12 +90,100 @@ impl Holds {
     /// The holds that have ended by `now`, first ones first, at most `limit`.
     pub(super) fn expired(&self, now: Timestamp, limit: usize) -> Vec<Transfer> {
         let ended = self.expiry.range(..=(now.0, u64::MAX)).take(limit);
-        ended.filter_map(|(_, id)| self.open.get(id)).copied().collect()
+        let slots = ended.filter_map(|(_, &id)| self.find(self.hasher.hash(id), id));
+        slots.map(|slot| *self.records.get(slot)).collect()
     }
+}
+
+/// Records of holds, in slots that are used again.
+#[derive(Debug, Default)]
+struct Records {
+    chunks: Vec<Box<[Transfer]>>,
+    used: u32,
+    free: Vec<u32>,
+}
+
+impl Records {
+    #[inline]
+    fn get(&self, slot: u32) -> &Transfer {
+        &self.chunks[slot as usize / CHUNK_RECORDS][slot as usize % CHUNK_RECORDS]
+    }
+
+    fn insert(&mut self, record: &Transfer) -> u32 {
+        let slot = self.free.pop().unwrap_or(self.used);
+        let at = slot as usize;
+        if slot == self.used {
+            self.used += 1;
+            if at / CHUNK_RECORDS == self.chunks.len() {
+                self.chunks.push(vec![Transfer::default(); CHUNK_RECORDS].into_boxed_slice());
+            }
+        }
+        self.chunks[at / CHUNK_RECORDS][at % CHUNK_RECORDS] = *record;
+        slot
+    }
+}
+
+/// The shard, and the hash for its table, which needs its upper bits mixed: the owner of an id is
+/// chosen by them as they are.
+const fn place_of(hash: u64) -> (usize, u64) {
+    let mixed = hash.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let shard = (mixed >> 40) as usize % SHARDS;
+    (shard, mixed)
 }
 
 /// None for a hold that never expires.
 pub(super) fn expiry_key(hold: &Transfer) -> Option<ExpiryKey> {
     let timeout = u64::from(hold.timeout);
     (timeout != 0).then(|| (hold.timestamp + timeout * 1_000_000_000, hold.timestamp))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hold(id: u128, timeout: u32) -> Transfer {
+        let timestamp = u64::try_from(id).unwrap();
+        Transfer { id, timeout, timestamp, ..Transfer::default() }
+    }
+
+    #[test]
+    fn holds_come_and_go_and_their_slots_are_used_again() {
+        let hasher = IdHasher::new(3);
+        let mut holds = Holds::new(hasher);
+        let found = |holds: &Holds, id: u128| {
+            holds.find(hasher.hash(id), id).map(|slot| holds.record(slot).id)
+        };
+        for round in 0..20_u128 {
+            for id in 1..=10_000 {
+                holds.open(hasher.hash(id + round), &hold(id + round, 0));
+            }
+            for id in 1..=10_000 {
+                assert_eq!(found(&holds, id + round), Some(id + round));
+            }
+            assert_eq!(found(&holds, round), None);
+            for id in 1..=10_000 {
+                holds.close(hasher.hash(id + round), id + round);
+                assert_eq!(found(&holds, id + round), None);
+            }
+        }
+        assert_eq!(holds.records.used, 10_000);
+    }
+
+    #[test]
+    fn holds_expire_in_the_order_of_their_ends() {
+        let hasher = IdHasher::new(3);
+        let mut holds = Holds::new(hasher);
+        for (id, timeout) in [(1, 9), (2, 0), (3, 4), (4, 4), (5, 6)] {
+            holds.open(hasher.hash(id), &hold(id, timeout));
+        }
+        holds.close(hasher.hash(3), 3);
+        let second = 1_000_000_000;
+        assert_eq!(holds.next_expiry(), Some(Timestamp(4 * second + 4)));
+        let ended = |now, limit| -> Vec<u128> {
+            holds.expired(Timestamp(now), limit).iter().map(|hold| hold.id).collect()
+        };
+        assert_eq!(ended(4 * second + 3, 9), []);
+        assert_eq!(ended(10 * second, 9), [4, 5, 1]);
+        assert_eq!(ended(10 * second, 2), [4, 5]);
+    }
 }

@@ -10,7 +10,7 @@ use super::holds::Holds;
 use super::index::{Growth, IdIndex};
 use super::known::Known;
 use super::table::AccountTable;
-use super::work::{HoldAnswer, IdAnswer, NO_ROW, Work};
+use super::work::{HoldAnswer, IdAnswer, KnownHold, NO_ROW, Work};
 use crate::io::phases::{Phase, lap};
 use crate::ledger::decide::DenseRow;
 use crate::ledger::{Account, Timestamp, Transfer, digest};
@@ -36,7 +36,7 @@ impl Partition {
             accounts: AccountTable::new(hasher),
             transfers: IdIndex::new(hasher),
             transfers_digest: 0,
-            holds: Holds::default(),
+            holds: Holds::new(hasher),
             batch_ids: BatchIds::default(),
         }
     }
@@ -94,14 +94,26 @@ impl Partition {
     }
 
     fn load_holds(&mut self, work: &mut Work) {
-        for probe in &work.holds {
-            let next = u32::try_from(work.hold_answers.len()).unwrap_or(u32::MAX);
-            let (place, in_batch) = self.batch_ids.note_hold(probe.hash, probe.id, next);
-            work.hold_places.push(place);
-            if place == next {
-                let known = self.transfers.get(probe.hash, probe.id);
-                let record = self.holds.get(probe.id).copied();
-                work.hold_answers.push(HoldAnswer { known, in_batch, record });
+        let mut found = [None; LANES];
+        for probes in work.holds.chunks(LANES) {
+            for (probe, slot) in probes.iter().zip(&mut found) {
+                *slot = self.holds.find(probe.hash, probe.id);
+                match *slot {
+                    Some(slot) => self.holds.prefetch(slot),
+                    None => self.transfers.prefetch_tags(probe.hash),
+                }
+            }
+            for (probe, slot) in probes.iter().zip(found) {
+                let next = u32::try_from(work.hold_answers.len()).unwrap_or(u32::MAX);
+                let (place, in_batch) = self.batch_ids.note_hold(probe.hash, probe.id, next);
+                work.hold_places.push(place);
+                if place == next {
+                    let known = match slot {
+                        Some(slot) => KnownHold::Open(*self.holds.record(slot)),
+                        None => KnownHold::Not(self.transfers.get(probe.hash, probe.id)),
+                    };
+                    work.hold_answers.push(HoldAnswer { known, in_batch });
+                }
             }
         }
     }
@@ -149,15 +161,22 @@ impl Partition {
                 self.set_transfer(id, hash, value);
             }
         }
-        for hold in &work.opened {
-            self.holds.open(*hold);
+        for (hold, hash) in &work.opened {
+            self.holds.open(*hash, hold);
         }
-        for &(id, hash, state) in &work.closed {
-            self.holds.close(id);
-            if let Some(Known::Created { position, .. }) =
-                self.transfers.get(hash, id).map(Known::unpack)
-            {
-                self.set_transfer(id, hash, Known::Created { position, hold: state }.pack());
+        for closed in work.closed.chunks(LANES) {
+            for &(_, hash, _) in closed {
+                self.transfers.prefetch_tags(hash);
+            }
+            for &(_, hash, _) in closed {
+                self.transfers.prefetch_entry(hash);
+            }
+            for &(id, hash, state) in closed {
+                self.holds.close(hash, id);
+                if let Some(Known::Created { position, .. }) = self.transfer(hash, id) {
+                    let known = Known::Created { position, hold: state };
+                    self.set_transfer(id, hash, known.pack());
+                }
             }
         }
         lap(Phase::Apply);

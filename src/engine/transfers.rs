@@ -4,7 +4,7 @@ use super::batch::{TransferBatch, ranges};
 use super::core::{Activity, Engine, Records};
 use super::known::Known;
 use super::owners::{Answer, Owners, Read};
-use super::work::NO_ROW;
+use super::work::{KnownHold, NO_ROW};
 use crate::io::phases::{Phase, lap};
 use crate::ledger::decide::{
     BatchClock, HoldReference, HoldRow, HoldState, IdState, Operand, RowReference, Rows,
@@ -142,18 +142,22 @@ impl<O: Owners, R: Records> Engine<O, R> {
             }
             let mut references = Vec::with_capacity(work.hold_answers.len());
             for answer in &work.hold_answers {
-                references.push(match answer.known.map(Known::unpack) {
-                    Some(Known::Created { position, hold }) => {
-                        let record = match answer.record {
-                            Some(record) => record,
-                            None => self.fetch(position)?,
-                        };
+                let known = match answer.known {
+                    KnownHold::Open(record) => Some((record, HoldState::Open)),
+                    KnownHold::Not(known) => match known.map(Known::unpack) {
+                        Some(Known::Created { position, hold }) => {
+                            Some((self.fetch(position)?, hold))
+                        }
+                        _ => None,
+                    },
+                };
+                references.push(match known {
+                    Some((record, state)) => {
                         let none = RowReference::NONE;
-                        let row = HoldRow { record, state: hold, debit: none, credit: none };
-                        stage.holds.push(row);
+                        stage.holds.push(HoldRow { record, state, debit: none, credit: none });
                         HoldReference::Stored(last_index(stage.holds.len()))
                     }
-                    _ => answer.in_batch.map_or(HoldReference::None, HoldReference::InBatch),
+                    None => answer.in_batch.map_or(HoldReference::None, HoldReference::InBatch),
                 });
             }
             for (probe, &place) in work.holds.iter().zip(&work.hold_places) {
@@ -323,7 +327,7 @@ impl<O: Owners, R: Records> Engine<O, R> {
             let here = entry_position(position, FrameKind::CreateTransfers, entry);
             let links = link(&mut stage.rows, rows, here);
             self.builder().push_transfer(&record, entry, links);
-            let hold = self.open_hold(&stage.decider, at, owner, &record);
+            let hold = self.open_hold(&stage.decider, at, stage.places[at], &record);
             let known = Known::Created { position: here.0, hold };
             self.work(owner).sets.push((event.id, hash, known.pack()));
         }
@@ -345,7 +349,7 @@ impl<O: Owners, R: Records> Engine<O, R> {
         &mut self,
         decider: &TransferDecider,
         at: usize,
-        owner: usize,
+        (hash, owner): (u64, usize),
         record: &Transfer,
     ) -> HoldState {
         if !record.has(TransferFlags::PENDING) {
@@ -353,7 +357,7 @@ impl<O: Owners, R: Records> Engine<O, R> {
         }
         let state = decider.batch_hold(at);
         if state == HoldState::Open {
-            self.work(owner).opened.push(*record);
+            self.work(owner).opened.push((*record, hash));
             self.counts.holds += 1;
             if let Some((at, _)) = super::holds::expiry_key(record) {
                 let at = Timestamp(at);

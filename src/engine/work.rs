@@ -23,15 +23,22 @@ pub struct IdAnswer {
     pub first: u32,
 }
 
+/// What the owner of an id knows of it as a hold.
+#[derive(Debug, Clone, Copy)]
+pub enum KnownHold {
+    /// It is the id of this open hold.
+    Open(Transfer),
+    /// It is not: the packed [`super::known::Known`], if the id was known before the batch.
+    Not(Option<u64>),
+}
+
 /// The answer for the id of a hold; posts and voids of the same hold share one.
 #[derive(Debug, Clone, Copy)]
 pub struct HoldAnswer {
-    /// The packed [`super::known::Known`], if the id was known before the batch.
-    pub known: Option<u64>,
+    /// What was known before the batch.
+    pub known: KnownHold,
     /// The first event of the batch with that id, if there is one.
     pub in_batch: Option<u32>,
-    /// The record, while the hold is open.
-    pub record: Option<Transfer>,
 }
 
 /// No such account, among the answers for accounts.
@@ -66,8 +73,8 @@ pub struct Work {
 
     /// Ids to set: the packed [`super::known::Known`] of each.
     pub sets: Vec<(u128, u64, u64)>,
-    /// Holds that were created.
-    pub opened: Vec<Transfer>,
+    /// Holds that were created, with the hash of their ids.
+    pub opened: Vec<(Transfer, u64)>,
     /// Holds that were settled, with their hash.
     pub closed: Vec<(u128, u64, HoldState)>,
     /// Accounts that were created, with their hash.

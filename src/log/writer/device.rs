@@ -21,8 +21,8 @@ pub(super) trait Device {
     /// still have to be started.
     fn open_segment(&mut self, segment: u64, path: &Path, oldest: u64) -> io::Result<()>;
 
-    /// Memory for the bytes of a frame.
-    fn target(&mut self, place: Place) -> &mut [u8];
+    /// Memory for the bytes of a frame, in a segment that was opened.
+    fn target(&mut self, place: Place) -> io::Result<&mut [u8]>;
 
     /// Starts to make a group durable, all frames of which have been put where `target` said.
     fn start(&mut self, write: &WriteRequest) -> io::Result<()>;

@@ -56,8 +56,8 @@ impl Device for Direct {
         Ok(())
     }
 
-    fn target(&mut self, place: Place) -> &mut [u8] {
-        self.ring.staging_mut(place.staging_offset..place.staging_offset + place.bytes)
+    fn target(&mut self, place: Place) -> io::Result<&mut [u8]> {
+        Ok(self.ring.staging_mut(place.staging_offset..place.staging_offset + place.bytes))
     }
 
     fn start(&mut self, write: &WriteRequest) -> io::Result<()> {

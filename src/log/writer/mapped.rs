@@ -51,17 +51,16 @@ impl Device for Mapped {
         Ok(())
     }
 
-    fn target(&mut self, place: Place) -> &mut [u8] {
+    fn target(&mut self, place: Place) -> io::Result<&mut [u8]> {
         debug_assert_eq!(
             self.segments.last().map(|(number, _)| *number),
             Some(self.layout.segment_of(place.position))
         );
         let offset = to_usize(self.layout.offset_in_segment(place.position));
-        match &mut self.map {
-            Some(map) => map.bytes_mut(offset..offset + place.bytes),
-            // The runner opens a segment before it puts frames there; sealing into nothing panics.
-            None => &mut [],
-        }
+        let range = offset..offset + place.bytes;
+        let map = self.map.as_mut().ok_or_else(|| io::Error::other("no segment is mapped"))?;
+        map.populate(range.clone())?;
+        Ok(map.bytes_mut(range))
     }
 
     fn start(&mut self, write: &WriteRequest) -> io::Result<()> {

@@ -139,7 +139,7 @@ impl<D: Device> Runner<D> {
             staging_offset,
             bytes: to_usize(header.frame_bytes),
         };
-        self.sealer.seal_into(frame, committed, self.device.target(place));
+        self.sealer.seal_into(frame, committed, self.device.target(place)?);
         lap(Phase::Seal);
         self.epoch = header.epoch;
         Ok(())
