@@ -65,9 +65,8 @@ impl Holds {
         let slot = self.records.insert(hold);
         let Self { hasher, slots, records, .. } = self;
         let (shard, hash) = place_of(hash);
-        slots[shard].insert_unique(hash, slot, |&slot| {
-            place_of(hasher.hash(records.get(slot).id)).1
-        });
+        slots[shard]
+            .insert_unique(hash, slot, |&slot| place_of(hasher.hash(records.get(slot).id)).1);
     }
 
     pub(super) fn close(&mut self, hash: u64, id: u128) {

@@ -3,9 +3,10 @@
 
 use std::fs::File;
 use std::io;
+use std::num::NonZeroU64;
 use std::ops::Range;
 
-use memmap2::{Advice, MmapMut, MmapOptions};
+use memmap2::{Advice, MmapMut, MmapOptions, UncheckedAdvice};
 
 /// A mapping through which a file is written. Nothing is durable before the file is synced.
 #[derive(Debug)]
@@ -38,10 +39,32 @@ impl FileMap {
         self.map.advise_range(Advice::PopulateWrite, range.start, range.len())
     }
 
+    /// Takes the pages of a range out of the mapping, which costs nothing that was stored: the file
+    /// keeps it, and the next use brings them back.
+    ///
+    /// A sync has to take the right to store away from each page that is still mapped, and to
+    /// interrupt all processors of the process for each of them. Done before, for all at once, that
+    /// is one interrupt.
+    ///
+    /// # Errors
+    /// If the kernel refuses.
+    pub fn release(&mut self, range: Range<usize>) -> io::Result<()> {
+        // SAFETY: the mapping is shared, so the pages belong to the file and lose nothing.
+        unsafe {
+            self.map.unchecked_advise_range(UncheckedAdvice::DontNeed, range.start, range.len())
+        }
+    }
+
     /// Some of its bytes.
     pub fn bytes_mut(&mut self, range: Range<usize>) -> &mut [u8] {
         &mut self.map[range]
     }
+}
+
+/// Lets the memory go that the file's bytes in a range are cached in. They must be durable.
+pub fn forget_cached(file: &File, offset: u64, bytes: u64) {
+    // Only an advice: what stays cached does no harm.
+    let _ = rustix::fs::fadvise(file, offset, NonZeroU64::new(bytes), rustix::fs::Advice::DontNeed);
 }
 
 #[cfg(test)]
@@ -57,6 +80,8 @@ mod tests {
         let mut map = FileMap::new(&file).unwrap();
         map.populate(4096..8192).unwrap();
         map.bytes_mut(4096..4100).copy_from_slice(b"book");
+        map.release(4096..8192).unwrap();
+        assert_eq!(map.bytes_mut(4096..4100), b"book");
         file.sync_data().unwrap();
         let bytes = std::fs::read(path).unwrap();
         assert_eq!(&bytes[4096..4100], b"book");

@@ -3,6 +3,7 @@
 //! Owns every system call that the storage path makes and all `unsafe` of the crate. It never knows
 //! what the bytes mean. Each door has a trait where a simulator needs to stand in for it.
 
+mod affinity;
 mod clock;
 mod directory;
 mod map;
@@ -17,9 +18,10 @@ mod storage;
 mod wake;
 mod width;
 
+pub use affinity::leave_processors;
 pub use clock::{Clock, Now, SystemClock};
 pub use directory::{Directory, DirectoryFile};
-pub use map::FileMap;
+pub use map::{FileMap, forget_cached};
 pub use open_files::raise_open_files;
 pub use prefetch::{prefetch_read, prefetch_write};
 pub use ring::{Completion, Ring};

@@ -15,6 +15,8 @@ use io_uring::types::{Fd, FsyncFlags, SubmitArgs, Timespec};
 use io_uring::{IoUring, opcode, squeue};
 use memmap2::{Advice, MmapMut};
 
+use super::affinity::keep_workers_here;
+
 /// `RWF_DSYNC`: the write is complete when its bytes are durable.
 const WRITE_DURABLY: i32 = 2;
 
@@ -77,6 +79,8 @@ impl Ring {
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => IoUring::new(entries)?,
             other => other?,
         };
+        // Syncs run on workers. A kernel before 5.14 lets them run anywhere.
+        let _ = keep_workers_here(&ring);
         let staging = MmapMut::map_anon(staging_bytes.max(4096))?;
         // Fewer pages to pin and to walk; a kernel without huge pages does as well.
         let _ = staging.advise(Advice::HugePage);

@@ -33,7 +33,7 @@ use super::shared::{Counters, Shared};
 use super::site::Site;
 use crate::engine::{Partition, StoredLog};
 use crate::io::phases::{self, Published};
-use crate::io::{Clock, Sleeper, Sockets, SystemClock, sleeper};
+use crate::io::{Clock, Sleeper, Sockets, SystemClock, leave_processors, sleeper};
 use crate::limits::PARTITIONS_MAX;
 use crate::log::{
     LogHandle, LogWriter, LogWriterKind, Position, StartError as WriterStartError, WriterOptions,
@@ -145,6 +145,10 @@ pub fn serve(config: &ServerConfig, ready: impl FnOnce(SocketAddr)) -> Result<()
     let connections_max = config.connections_max.unwrap_or(CONNECTIONS_MAX_DEFAULT);
     let cores = core_count(config.cores)?;
     let connections_max = check_machine(connections_max)?;
+    let pinned = cores <= processors();
+    if pinned {
+        leave_processors(cores);
+    }
     let listener = bind(config.listen)?;
     let opened = open_or_create(config, cores)?;
     let Opened { lock, directory, identity, engine, end } = opened;
@@ -186,7 +190,7 @@ pub fn serve(config: &ServerConfig, ready: impl FnOnce(SocketAddr)) -> Result<()
         Arc::clone(&shared),
     )
     .map_err(StartError::Thread)?;
-    let growth = growth::spawn(cores).map_err(StartError::Thread)?;
+    let growth = growth::spawn().map_err(StartError::Thread)?;
     let mut partitions = Vec::new();
     let engine = engine.with_owners(|inline| {
         partitions = inline.into_partitions();
@@ -195,7 +199,7 @@ pub fn serve(config: &ServerConfig, ready: impl FnOnce(SocketAddr)) -> Result<()
     });
     let status = status_of(config, &shared, writer.handle().clone());
     let sequencer = SequencerParts { engine, log: writer.handle().clone(), queries, status };
-    start_cores(&shared, sequencer, partitions, bells)?;
+    start_cores(&shared, sequencer, partitions, bells, pinned)?;
     let address = local_address(&listener)
         .map_err(|source| StartError::Listen { address: config.listen, source })?;
     let handle = listener.try_clone().map_err(StartError::Thread)?;
@@ -226,9 +230,13 @@ struct SequencerParts {
 }
 
 fn core_count(wanted: Option<usize>) -> Result<usize, StartError> {
-    let machine = thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let cores = wanted.unwrap_or_else(|| (machine - 1).clamp(1, PARTITIONS_MAX));
+    let cores = wanted.unwrap_or_else(|| (processors() - 1).clamp(1, PARTITIONS_MAX));
     if (1..=PARTITIONS_MAX).contains(&cores) { Ok(cores) } else { Err(StartError::Cores(cores)) }
+}
+
+/// Processors that this thread may run on.
+fn processors() -> usize {
+    thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
 /// Takes the port, but lets nobody connect before the log is replayed.
@@ -306,6 +314,7 @@ fn start_cores(
     sequencer: SequencerParts,
     partitions: Vec<Partition>,
     bells: Vec<Sleeper>,
+    pinned: bool,
 ) -> Result<(), StartError> {
     let cores = bells.len();
     let mut runs: Vec<RunCore> = Vec::with_capacity(cores);
@@ -321,7 +330,7 @@ fn start_cores(
     let mut started = Vec::with_capacity(cores);
     for (index, (run, bell)) in (0..).zip(runs.into_iter().zip(bells)) {
         let site = Site::new(index, Arc::clone(shared));
-        started.push(spawn_core(site, cores, bell, run)?);
+        started.push(spawn_core(site, pinned, bell, run)?);
     }
     for up in started {
         up.recv().map_err(|_| StartError::Core("its thread has ended".to_owned()))??;
@@ -329,19 +338,18 @@ fn start_cores(
     Ok(())
 }
 
-/// Starts an executor on a thread of its own, pinned to its processor if the machine has enough.
+/// Starts an executor on a thread of its own, pinned to its processor or not.
 ///
 /// The core is the one task of the executor and never gives it back: it waits in a ring of its own
 /// (`docs/decisions/005`).
 fn spawn_core(
     site: Site,
-    cores: usize,
+    pinned: bool,
     bell: Sleeper,
     run: RunCore,
 ) -> Result<Receiver<Result<(), StartError>>, StartError> {
     let index = usize::from(site.index());
-    let processors = thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let placement = if cores <= processors { Placement::Fixed(index) } else { Placement::Unbound };
+    let placement = if pinned { Placement::Fixed(index) } else { Placement::Unbound };
     let (up, started) = channel();
     let executor = LocalExecutorBuilder::new(placement)
         .name(&format!("core-{index}"))

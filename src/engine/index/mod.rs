@@ -250,7 +250,7 @@ mod tests {
             let id = u128::from(number);
             assert_eq!(index.set(hasher.hash(id), id, number + 7), Some(number));
         }
-        let expected = |number: u64| if number % 3 == 0 { number + 7 } else { number };
+        let expected = |number: u64| if number.is_multiple_of(3) { number + 7 } else { number };
         check(&index, hasher, ids, expected);
         let thread = std::thread::spawn(|| grower.run());
         while index.shards.iter().any(|shard| shard.lent.is_some()) {

@@ -8,7 +8,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::io::{Completion, FileMap, Ring, to_usize};
+use crate::io::{Completion, FileMap, Ring, forget_cached, to_u64, to_usize};
 use crate::log::group::WriteRequest;
 use crate::log::position::Layout;
 
@@ -23,8 +23,16 @@ pub(super) struct Mapped {
     segments: Vec<(u64, Arc<File>)>,
     /// The mapping of the segment in use last.
     map: Option<FileMap>,
-    /// Syncs in flight: write and size.
-    syncs: Vec<(u64, usize)>,
+    /// Syncs in flight.
+    syncs: Vec<Sync>,
+}
+
+/// A sync in flight.
+struct Sync {
+    write: u64,
+    file: Arc<File>,
+    offset: u64,
+    bytes: usize,
 }
 
 impl Mapped {
@@ -68,18 +76,29 @@ impl Device for Mapped {
         let file = self.segments.iter().find(|(segment, _)| *segment == number);
         let (_, file) =
             file.ok_or_else(|| io::Error::other(format!("segment {number} is not open")))?;
+        let file = Arc::clone(file);
         let offset = self.layout.offset_in_segment(write.position);
-        let length = u32::try_from(write.bytes).map_err(io::Error::other)?;
-        self.ring.start_sync(write.id, file, offset, length)?;
-        self.syncs.push((write.id, write.bytes));
+        let bytes = write.bytes;
+        // The mapping of an earlier segment has gone altogether.
+        if let Some(map) = &mut self.map
+            && self.segments.last().is_some_and(|(last, _)| *last == number)
+        {
+            map.release(to_usize(offset)..to_usize(offset) + bytes)?;
+        }
+        let length = u32::try_from(bytes).map_err(io::Error::other)?;
+        self.ring.start_sync(write.id, &file, offset, length)?;
+        self.syncs.push(Sync { write: write.id, file, offset, bytes });
         Ok(())
     }
 
     fn finish(&mut self, completion: Completion) -> io::Result<usize> {
         completion.bytes()?;
-        let index = self.syncs.iter().position(|(id, _)| *id == completion.tag);
+        let index = self.syncs.iter().position(|sync| sync.write == completion.tag);
         let index = index.ok_or_else(|| io::Error::other("a sync ended that was not started"))?;
-        Ok(self.syncs.swap_remove(index).1)
+        let Sync { file, offset, bytes, .. } = self.syncs.swap_remove(index);
+        // The next frames take the same memory, which is far cheaper than memory not used before.
+        forget_cached(&file, offset, to_u64(bytes));
+        Ok(bytes)
     }
 
     fn ring(&mut self) -> &mut Ring {
