@@ -23,6 +23,7 @@ mod query;
 mod reads;
 mod recent;
 mod replay;
+mod slots;
 mod stored;
 mod submission;
 mod table;

@@ -33,7 +33,7 @@ impl Partition {
     #[must_use]
     pub fn new(hasher: IdHasher) -> Self {
         Self {
-            accounts: AccountTable::new(hasher),
+            accounts: AccountTable::new(),
             transfers: IdIndex::new(hasher),
             transfers_digest: 0,
             holds: Holds::new(hasher),
@@ -41,10 +41,9 @@ impl Partition {
         }
     }
 
-    /// Lets its large tables grow on another thread from now on.
+    /// Lets its index of transfer ids grow on another thread from now on.
     pub fn grow_by(&mut self, growth: &Growth) {
         self.transfers.grow_by(growth.clone());
-        self.accounts.grow_by(growth.clone());
     }
 
     /// How many accounts it has.
@@ -120,23 +119,20 @@ impl Partition {
 
     fn load_accounts(&mut self, work: &mut Work) {
         let Work { accounts, rows, slots, account_places, .. } = work;
-        let mut found = [None; LANES];
         for probes in accounts[work.accounts_answered..].chunks(LANES) {
             for probe in probes {
-                self.accounts.prefetch_tags(probe.hash);
+                self.accounts.prefetch_slot(probe.hash);
             }
             for probe in probes {
-                self.accounts.prefetch_entry(probe.hash);
+                self.accounts.prefetch_candidate(probe.hash);
             }
-            for (probe, slot) in probes.iter().zip(&mut found) {
-                *slot = self.accounts.find(probe.hash, probe.id);
-                if let Some(slot) = *slot {
-                    self.accounts.prefetch_row(slot);
-                }
-            }
-            for &slot in &found[..probes.len()] {
-                account_places
-                    .push(slot.map_or(NO_ROW, |slot| self.accounts.load(slot, rows, slots)));
+            for probe in probes {
+                let slot = self.accounts.find(probe.hash, probe.id);
+                account_places.push(
+                    slot.map_or(NO_ROW, |slot| {
+                        self.accounts.load(slot, work.timestamps, rows, slots)
+                    }),
+                );
             }
         }
         work.accounts_answered = accounts.len();
@@ -145,7 +141,6 @@ impl Partition {
     /// Takes over what was decided.
     pub fn apply(&mut self, work: &mut Work) {
         self.transfers.take_grown();
-        self.accounts.take_grown();
         self.accounts.store_all(&work.slots, &work.rows);
         for (account, hash) in &work.created_accounts {
             self.accounts.insert(*hash, account);
@@ -196,7 +191,7 @@ impl Partition {
         self.accounts.find(hash, id).map(|slot| self.accounts.account(slot))
     }
 
-    /// The row at a slot, which must exist, as a decision would see it.
+    /// The row at a slot, which must exist, as a decision would see it but for the timestamp.
     #[must_use]
     pub fn row(&self, slot: u32) -> DenseRow {
         self.accounts.dense(slot)

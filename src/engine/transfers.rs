@@ -82,6 +82,9 @@ impl<O: Owners, R: Records> Engine<O, R> {
                 }
             }
         }
+        for owner in 0..self.works.len() {
+            self.work(owner).timestamps = imported;
+        }
         lap(Phase::Route);
         self.send_loads();
         // Any of the requests that share the batch may bring its own timestamps.

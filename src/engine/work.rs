@@ -55,6 +55,8 @@ pub struct Work {
     pub accounts: Vec<Probe>,
     /// Whether this is the second round, in which only accounts are asked for.
     pub loaded: bool,
+    /// Whether rows need the timestamps of their accounts.
+    pub timestamps: bool,
     /// How many of `accounts` have been answered: later ones belong to the second round.
     pub accounts_answered: usize,
 
@@ -93,6 +95,7 @@ impl Work {
         self.holds.clear();
         self.accounts.clear();
         self.loaded = false;
+        self.timestamps = false;
         self.accounts_answered = 0;
         self.id_answers.clear();
         self.hold_places.clear();

@@ -13,7 +13,7 @@ pub struct DenseRow {
     pub credits_pending: u128,
     /// In minor units.
     pub credits_posted: u128,
-    /// When the account was created.
+    /// When the account was created; 0 where no imported transfer asks for it.
     pub timestamp: u64,
     /// Log position of the newest transfer record of the account, 0 for none.
     pub last_position: u64,
