@@ -122,7 +122,6 @@ const fn place_of(hash: u64) -> (usize, u32) {
     ((mixed >> (64 - SHARD_BITS)) as usize, (mixed >> (32 - SHARD_BITS)) as u32)
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "takes the upper half")]
 const fn mark_of(entry: Entry) -> u32 {
     (entry >> 32) as u32
 }
