@@ -18,6 +18,7 @@ fn seeds_agree(partitions: usize) {
             Ok(of_seed) => coverage.add(&of_seed),
             Err(mismatch) => panic!("{partitions} partitions, {mismatch}"),
         }
+        assert!(harness.grown() > 10, "tables grow beside the engine");
     }
     assert!(coverage.failed_percent() >= 30, "{coverage}");
     assert!(coverage.distinct() >= 50, "{coverage}");

@@ -44,12 +44,16 @@ impl Holds {
         self.slots[shard].find(hash, |&slot| self.records.get(slot).id == id).copied()
     }
 
-    /// Asks the memory for the record of a slot.
+    /// Asks the memory for the record in which a hold with that hash is likely to be found. Whether
+    /// there may be one.
     #[inline]
-    pub(super) fn prefetch(&self, slot: u32) {
+    pub(super) fn prefetch(&self, hash: u64) -> bool {
+        let (shard, hash) = place_of(hash);
+        let Some(&slot) = self.slots[shard].iter_hash(hash).next() else { return false };
         let record = self.records.get(slot);
         prefetch_read(&record.id);
         prefetch_read(&record.timestamp);
+        true
     }
 
     /// The record of a slot that was found.

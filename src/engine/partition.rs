@@ -93,21 +93,18 @@ impl Partition {
     }
 
     fn load_holds(&mut self, work: &mut Work) {
-        let mut found = [None; LANES];
         for probes in work.holds.chunks(LANES) {
-            for (probe, slot) in probes.iter().zip(&mut found) {
-                *slot = self.holds.find(probe.hash, probe.id);
-                match *slot {
-                    Some(slot) => self.holds.prefetch(slot),
-                    None => self.transfers.prefetch_tags(probe.hash),
+            for probe in probes {
+                if !self.holds.prefetch(probe.hash) {
+                    self.transfers.prefetch_tags(probe.hash);
                 }
             }
-            for (probe, slot) in probes.iter().zip(found) {
+            for probe in probes {
                 let next = u32::try_from(work.hold_answers.len()).unwrap_or(u32::MAX);
                 let (place, in_batch) = self.batch_ids.note_hold(probe.hash, probe.id, next);
                 work.hold_places.push(place);
                 if place == next {
-                    let known = match slot {
+                    let known = match self.holds.find(probe.hash, probe.id) {
                         Some(slot) => KnownHold::Open(*self.holds.record(slot)),
                         None => KnownHold::Not(self.transfers.get(probe.hash, probe.id)),
                     };

@@ -36,7 +36,13 @@ impl FileMap {
     /// # Errors
     /// If a page can't be had.
     pub fn populate(&mut self, range: Range<usize>) -> io::Result<()> {
-        self.map.advise_range(Advice::PopulateWrite, range.start, range.len())
+        self.check(&range);
+        let populated = self.map.advise_range(Advice::PopulateWrite, range.start, range.len());
+        // The kernel says "bad address" when the disk is at fault.
+        populated.map_err(|error| {
+            let what = "the disk gives no room or no bytes for pages of a mapped segment";
+            io::Error::new(error.kind(), format!("{what}: {error}"))
+        })
     }
 
     /// Takes the pages of a range out of the mapping, which costs nothing that was stored: the file
@@ -49,10 +55,16 @@ impl FileMap {
     /// # Errors
     /// If the kernel refuses.
     pub fn release(&mut self, range: Range<usize>) -> io::Result<()> {
-        // SAFETY: the mapping is shared, so the pages belong to the file and lose nothing.
+        self.check(&range);
+        // SAFETY: the range lies in the mapping, which is shared, so that the pages belong to the
+        // file and lose nothing.
         unsafe {
             self.map.unchecked_advise_range(UncheckedAdvice::DontNeed, range.start, range.len())
         }
+    }
+
+    fn check(&self, range: &Range<usize>) {
+        assert!(range.start <= range.end && range.end <= self.map.len(), "{range:?}");
     }
 
     /// Some of its bytes.

@@ -18,12 +18,12 @@ mod storage;
 mod wake;
 mod width;
 
-pub use affinity::leave_processors;
+pub use affinity::{leave_processors, processors};
 pub use clock::{Clock, Now, SystemClock};
 pub use directory::{Directory, DirectoryFile};
 pub use map::{FileMap, forget_cached};
 pub use open_files::raise_open_files;
-pub use prefetch::{prefetch_read, prefetch_write};
+pub use prefetch::prefetch_read;
 pub use ring::{Completion, Ring};
 pub use sockets::{Chunk, SocketEvent, SocketHandle, Sockets, end_writing, shut_down};
 pub use storage::{Open, Storage, StorageFile};

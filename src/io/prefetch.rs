@@ -16,21 +16,6 @@ pub fn prefetch_read<T: ?Sized>(reference: *const T) {
     let _ = reference;
 }
 
-/// Asks for the cache line at `reference`, to be written soon. Never faults. Does nothing on other
-/// processors than x86-64.
-#[inline(always)]
-pub fn prefetch_write<T: ?Sized>(reference: *const T) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        use std::arch::x86_64::{_MM_HINT_ET0, _mm_prefetch};
-        // SAFETY: PREFETCHW is a hint that never faults; processors that lack it treat its encoding
-        // as a no-op, so any address is allowed.
-        unsafe { _mm_prefetch::<_MM_HINT_ET0>(reference.cast::<i8>()) };
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = reference;
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -39,9 +24,7 @@ mod tests {
     fn a_hint_changes_nothing_and_survives_any_address() {
         let value = [7_u64; 8];
         prefetch_read(&raw const value);
-        prefetch_write(&raw const value);
         prefetch_read(std::ptr::null::<u64>());
-        prefetch_write(std::ptr::null::<u64>());
         assert_eq!(value, [7; 8]);
     }
 }

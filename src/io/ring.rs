@@ -79,7 +79,7 @@ impl Ring {
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => IoUring::new(entries)?,
             other => other?,
         };
-        // Syncs run on workers. A kernel before 5.14 lets them run anywhere.
+        // Syncs run on workers. Where the kernel refuses, they run anywhere.
         let _ = keep_workers_here(&ring);
         let staging = MmapMut::map_anon(staging_bytes.max(4096))?;
         // Fewer pages to pin and to walk; a kernel without huge pages does as well.

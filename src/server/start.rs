@@ -33,7 +33,7 @@ use super::shared::{Counters, Shared};
 use super::site::Site;
 use crate::engine::{Partition, StoredLog};
 use crate::io::phases::{self, Published};
-use crate::io::{Clock, Sleeper, Sockets, SystemClock, leave_processors, sleeper};
+use crate::io::{Clock, Sleeper, Sockets, SystemClock, leave_processors, processors, sleeper};
 use crate::limits::PARTITIONS_MAX;
 use crate::log::{
     LogHandle, LogWriter, LogWriterKind, Position, StartError as WriterStartError, WriterOptions,
@@ -145,10 +145,9 @@ pub fn serve(config: &ServerConfig, ready: impl FnOnce(SocketAddr)) -> Result<()
     let connections_max = config.connections_max.unwrap_or(CONNECTIONS_MAX_DEFAULT);
     let cores = core_count(config.cores)?;
     let connections_max = check_machine(connections_max)?;
-    let pinned = cores <= processors();
-    if pinned {
-        leave_processors(cores);
-    }
+    // A core each, if there are enough.
+    let pinned = processors().get(..cores).map(<[_]>::to_vec).unwrap_or_default();
+    leave_processors(&pinned);
     let listener = bind(config.listen)?;
     let opened = open_or_create(config, cores)?;
     let Opened { lock, directory, identity, engine, end } = opened;
@@ -199,7 +198,7 @@ pub fn serve(config: &ServerConfig, ready: impl FnOnce(SocketAddr)) -> Result<()
     });
     let status = status_of(config, &shared, writer.handle().clone());
     let sequencer = SequencerParts { engine, log: writer.handle().clone(), queries, status };
-    start_cores(&shared, sequencer, partitions, bells, pinned)?;
+    start_cores(&shared, sequencer, partitions, bells, &pinned)?;
     let address = local_address(&listener)
         .map_err(|source| StartError::Listen { address: config.listen, source })?;
     let handle = listener.try_clone().map_err(StartError::Thread)?;
@@ -230,13 +229,9 @@ struct SequencerParts {
 }
 
 fn core_count(wanted: Option<usize>) -> Result<usize, StartError> {
-    let cores = wanted.unwrap_or_else(|| (processors() - 1).clamp(1, PARTITIONS_MAX));
+    let machine = thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let cores = wanted.unwrap_or_else(|| (machine - 1).clamp(1, PARTITIONS_MAX));
     if (1..=PARTITIONS_MAX).contains(&cores) { Ok(cores) } else { Err(StartError::Cores(cores)) }
-}
-
-/// Processors that this thread may run on.
-fn processors() -> usize {
-    thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
 /// Takes the port, but lets nobody connect before the log is replayed.
@@ -314,7 +309,7 @@ fn start_cores(
     sequencer: SequencerParts,
     partitions: Vec<Partition>,
     bells: Vec<Sleeper>,
-    pinned: bool,
+    pinned: &[usize],
 ) -> Result<(), StartError> {
     let cores = bells.len();
     let mut runs: Vec<RunCore> = Vec::with_capacity(cores);
@@ -344,12 +339,13 @@ fn start_cores(
 /// (`docs/decisions/005`).
 fn spawn_core(
     site: Site,
-    pinned: bool,
+    pinned: &[usize],
     bell: Sleeper,
     run: RunCore,
 ) -> Result<Receiver<Result<(), StartError>>, StartError> {
     let index = usize::from(site.index());
-    let placement = if pinned { Placement::Fixed(index) } else { Placement::Unbound };
+    let processor = pinned.get(index).copied();
+    let placement = processor.map_or(Placement::Unbound, Placement::Fixed);
     let (up, started) = channel();
     let executor = LocalExecutorBuilder::new(placement)
         .name(&format!("core-{index}"))

@@ -9,8 +9,9 @@ use std::rc::Rc;
 
 use super::compare::Subject;
 use crate::engine::{
-    CommittedLog, Engine, EngineOptions, IdHasher, Inline, LogEnd, Partition, Permit, Records,
-    Release, ReplayError, Scanned, Source, Submission, balance_of, created, run_query, visit_frame,
+    CommittedLog, Engine, EngineOptions, Grower, Growth, IdHasher, Inline, LogEnd, Partition,
+    Permit, Records, Release, ReplayError, Scanned, Source, Submission, balance_of, created,
+    growth, run_query, visit_frame,
 };
 use crate::io::to_usize;
 use crate::ledger::{
@@ -126,6 +127,9 @@ impl CommittedLog for MemoryLog {
 /// An engine with its partitions in line and its log in memory.
 pub struct Harness {
     engine: Engine<Inline, MemoryLog>,
+    /// Tables of any size are lent out to grow, and come back a few requests later.
+    grower: Grower,
+    grown: u64,
     log: MemoryLog,
     sealer: Sealer,
     correlation: u64,
@@ -137,8 +141,11 @@ impl Harness {
     #[must_use]
     pub fn new(partitions: usize) -> Self {
         let log = MemoryLog::default();
+        let (growth, grower) = growth(0);
         Self {
-            engine: engine_over(partitions, log.clone()),
+            engine: engine_over(partitions, log.clone(), &growth),
+            grower,
+            grown: 0,
             log,
             sealer: Sealer::new(CLUSTER, ChainValue::START),
             correlation: 0,
@@ -149,6 +156,12 @@ impl Harness {
     #[must_use]
     pub const fn log(&self) -> &MemoryLog {
         &self.log
+    }
+
+    /// How many tables have grown beside the engine.
+    #[must_use]
+    pub const fn grown(&self) -> u64 {
+        self.grown
     }
 
     /// The digest of the whole state, whatever the number of partitions.
@@ -168,6 +181,7 @@ impl Harness {
             let view = FrameView::parse(CLUSTER, *position, bytes.bytes()).map_err(|source| {
                 ReplayError::Record(RecordError::Damaged { position: *position, source })
             })?;
+            harness.grown += u64::from(harness.grower.step());
             harness.engine.replay(&view)?;
             let mut copy = FrameBuf::new();
             copy.resize(bytes.bytes().len());
@@ -204,6 +218,7 @@ impl Harness {
 
     /// Lets the engine do all that it can, and commits it. Gives the frames.
     fn turn(&mut self, clock: Timestamp, permit: Permit) -> Vec<std::sync::Arc<Frame>> {
+        self.grown += u64::from(self.grower.step());
         let mut frames = Vec::new();
         while let Some(frame) =
             self.engine.poll(clock, permit).expect("the log in memory can be read")
@@ -221,10 +236,15 @@ impl Harness {
     }
 }
 
-fn engine_over(partitions: usize, log: MemoryLog) -> Engine<Inline, MemoryLog> {
+fn engine_over(partitions: usize, log: MemoryLog, growth: &Growth) -> Engine<Inline, MemoryLog> {
     let hash_key = 0x5eed;
     let hasher = IdHasher::new(hash_key);
-    let owners = Inline::new((0..partitions).map(|_| Partition::new(hasher)).collect());
+    let partition = || {
+        let mut partition = Partition::new(hasher);
+        partition.grow_by(growth);
+        partition
+    };
+    let owners = Inline::new(std::iter::repeat_with(partition).take(partitions).collect());
     let layout = Layout::default();
     let options = EngineOptions {
         layout,

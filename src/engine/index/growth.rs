@@ -22,38 +22,55 @@ enum Job {
     Free(Arc<Table>),
 }
 
+impl Job {
+    fn perform(self) {
+        match self {
+            Self::Double { shard, table, hasher, to } => {
+                let grown = table.doubled(hasher);
+                // The index shall be the last to hold it, and then send it to be freed here.
+                drop(table);
+                to.push((shard, grown));
+            }
+            Self::Free(table) => drop(table),
+        }
+    }
+}
+
 /// Where an index sends its tables to be grown. At most one of each shard is under way.
 #[derive(Debug, Clone)]
-pub struct Growth(Sender<Job>);
+pub struct Growth {
+    jobs: Sender<Job>,
+    places_min: usize,
+}
 
 /// The thread's side. It is over when all its [`Growth`]s are gone.
 pub struct Grower(Receiver<Job>);
 
-/// A pair of the two sides.
+/// A pair of the two sides. Tables of fewer places than `places_min` grow where they are.
 #[must_use]
-pub fn growth() -> (Growth, Grower) {
-    let (sender, receiver) = unbounded();
-    (Growth(sender), Grower(receiver))
+pub fn growth(places_min: usize) -> (Growth, Grower) {
+    let (jobs, receiver) = unbounded();
+    (Growth { jobs, places_min }, Grower(receiver))
 }
 
 impl Grower {
     /// Does what is asked, until nobody can ask any more.
     pub fn run(self) {
-        for job in self.0 {
-            match job {
-                Job::Double { shard, table, hasher, to } => {
-                    let grown = table.doubled(hasher);
-                    // The index shall be the last to hold it, and then send it to be freed here.
-                    drop(table);
-                    to.push((shard, grown));
-                }
-                Job::Free(table) => drop(table),
-            }
-        }
+        self.0.into_iter().for_each(Job::perform);
+    }
+
+    /// Does one thing of what has been asked. Whether there was anything.
+    #[must_use]
+    pub fn step(&self) -> bool {
+        self.0.try_recv().map(Job::perform).is_ok()
     }
 }
 
 impl Growth {
+    pub(super) const fn places_min(&self) -> usize {
+        self.places_min
+    }
+
     /// Lends a table out to be doubled. False if there is no thread any more.
     pub(super) fn double(
         &self,
@@ -63,11 +80,11 @@ impl Growth {
         to: &Grown,
     ) -> bool {
         let job = Job::Double { shard, table: Arc::clone(table), hasher, to: Arc::clone(to) };
-        self.0.send(job).is_ok()
+        self.jobs.send(job).is_ok()
     }
 
     pub(super) fn free(&self, table: Arc<Table>) {
         // Without the thread it is freed here.
-        let _ = self.0.send(Job::Free(table));
+        let _ = self.jobs.send(Job::Free(table));
     }
 }

@@ -21,9 +21,6 @@ const SHARDS: usize = 1 << SHARD_BITS;
 /// The fill, in 1,024ths of its places, at which the first shard grows, and the last.
 const FILLS: [usize; 2] = [660, 840];
 
-/// Tables of fewer places grow where they are: that takes less time than to hand them over.
-const LENT_PLACES_MIN: usize = 1 << 10;
-
 /// One of the tables of an index.
 #[derive(Debug, Default)]
 struct Shard {
@@ -146,13 +143,17 @@ impl IdIndex {
         let shard = &mut shards[number];
         if let Some(growth) = growth
             && shard.lent.is_none()
-            && shard.table.places() >= LENT_PLACES_MIN
+            && shard.table.places() >= growth.places_min()
         {
             let table = Arc::new(std::mem::take(&mut shard.table));
             if growth.double(number, &table, *hasher, grown) {
                 shard.lent = Some(table);
-            } else if let Ok(table) = Arc::try_unwrap(table) {
-                shard.table = table;
+            } else {
+                // Nobody is there. Should somebody still hold it, it stays beside the new one.
+                match Arc::try_unwrap(table) {
+                    Ok(table) => shard.table = table,
+                    Err(table) => shard.lent = Some(table),
+                }
             }
         }
         shard.table = shard.table.doubled(*hasher);
@@ -234,7 +235,7 @@ mod tests {
     #[test]
     fn what_changes_while_tables_grow_elsewhere_is_kept() {
         let hasher = IdHasher::new(9);
-        let (growth, grower) = growth();
+        let (growth, grower) = growth(1 << 10);
         let mut index = IdIndex::new(hasher);
         index.grow_by(growth);
         // The thread hasn't started: everything since the first table was lent is beside it.
@@ -265,7 +266,7 @@ mod tests {
     #[test]
     fn without_its_thread_a_table_grows_where_it_is() {
         let hasher = IdHasher::new(9);
-        let (growth, grower) = growth();
+        let (growth, grower) = growth(1 << 10);
         drop(grower);
         let mut index = IdIndex::new(hasher);
         index.grow_by(growth);

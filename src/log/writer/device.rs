@@ -21,7 +21,8 @@ pub(super) trait Device {
     /// still have to be started.
     fn open_segment(&mut self, segment: u64, path: &Path, oldest: u64) -> io::Result<()>;
 
-    /// Memory for the bytes of a frame, in a segment that was opened.
+    /// Memory for the bytes of a frame, in a segment that was opened. Fails if the disk doesn't provide
+    /// it.
     fn target(&mut self, place: Place) -> io::Result<&mut [u8]>;
 
     /// Starts to make a group durable, all frames of which have been put where `target` said.
@@ -29,6 +30,9 @@ pub(super) trait Device {
 
     /// How many bytes of write `completion.tag` are durable now.
     fn finish(&mut self, completion: Completion) -> io::Result<usize>;
+
+    /// Does what has time until everybody knows what is durable.
+    fn tidy(&mut self) {}
 
     /// The ring in which it works.
     fn ring(&mut self) -> &mut Ring;

@@ -25,6 +25,8 @@ pub(super) struct Mapped {
     map: Option<FileMap>,
     /// Syncs in flight.
     syncs: Vec<Sync>,
+    /// Syncs that have ended, whose memory can go.
+    durable: Vec<Sync>,
 }
 
 /// A sync in flight.
@@ -46,6 +48,7 @@ impl Mapped {
             segments: Vec::new(),
             map: None,
             syncs: Vec::with_capacity(to_usize(u64::from(RING_ENTRIES))),
+            durable: Vec::new(),
         })
     }
 }
@@ -95,10 +98,17 @@ impl Device for Mapped {
         completion.bytes()?;
         let index = self.syncs.iter().position(|sync| sync.write == completion.tag);
         let index = index.ok_or_else(|| io::Error::other("a sync ended that was not started"))?;
-        let Sync { file, offset, bytes, .. } = self.syncs.swap_remove(index);
-        // The next frames take the same memory, which is far cheaper than memory not used before.
-        forget_cached(&file, offset, to_u64(bytes));
+        let sync = self.syncs.swap_remove(index);
+        let bytes = sync.bytes;
+        self.durable.push(sync);
         Ok(bytes)
+    }
+
+    /// The next frames take the same memory, which is far cheaper than memory not used before.
+    fn tidy(&mut self) {
+        for Sync { file, offset, bytes, .. } in self.durable.drain(..) {
+            forget_cached(&file, offset, to_u64(bytes));
+        }
     }
 
     fn ring(&mut self) -> &mut Ring {

@@ -190,6 +190,7 @@ impl<D: Device> Runner<D> {
             (self.on_durable)(durable);
             self.keeper.note(hint(durable, self.epoch));
         }
+        self.device.tidy();
         Ok(any)
     }
 
