@@ -26,6 +26,14 @@ impl IdHasher {
     }
 }
 
+/// The hash mixed once more, for tables within a partition: its owner was chosen by the upper bits as
+/// they are, so these say little there.
+#[must_use]
+#[inline]
+pub(super) const fn mixed(hash: u64) -> u64 {
+    hash.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
 /// Which of the partitions owns the ids with that hash.
 #[must_use]
 #[inline]

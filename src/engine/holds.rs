@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hashbrown::HashTable;
 
-use super::hash::IdHasher;
+use super::hash::{IdHasher, mixed};
 use crate::io::prefetch_read;
 use crate::ledger::{Timestamp, Transfer};
 
@@ -23,7 +23,7 @@ pub(super) struct Holds {
     hasher: IdHasher,
     /// By the hash of the id: the slot of the record.
     slots: Vec<HashTable<u32>>,
-    records: Records,
+    records: HoldRecords,
     expiry: BTreeMap<ExpiryKey, u128>,
 }
 
@@ -32,7 +32,7 @@ impl Holds {
         Self {
             hasher,
             slots: (0..SHARDS).map(|_| HashTable::new()).collect(),
-            records: Records::default(),
+            records: HoldRecords::default(),
             expiry: BTreeMap::new(),
         }
     }
@@ -100,13 +100,13 @@ impl Holds {
 
 /// Records of holds, in slots that are used again.
 #[derive(Debug, Default)]
-struct Records {
+struct HoldRecords {
     chunks: Vec<Box<[Transfer]>>,
     used: u32,
     free: Vec<u32>,
 }
 
-impl Records {
+impl HoldRecords {
     #[inline]
     fn get(&self, slot: u32) -> &Transfer {
         &self.chunks[slot as usize / CHUNK_RECORDS][slot as usize % CHUNK_RECORDS]
@@ -126,10 +126,9 @@ impl Records {
     }
 }
 
-/// The shard, and the hash for its table, which needs its upper bits mixed: the owner of an id is
-/// chosen by them as they are.
+/// The shard, and the hash for its table.
 const fn place_of(hash: u64) -> (usize, u64) {
-    let mixed = hash.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mixed = mixed(hash);
     let shard = (mixed >> 40) as usize % SHARDS;
     (shard, mixed)
 }

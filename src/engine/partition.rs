@@ -143,12 +143,7 @@ impl Partition {
             self.accounts.insert(*hash, account);
         }
         for sets in work.sets.chunks(LANES) {
-            for &(_, hash, _) in sets {
-                self.transfers.prefetch_tags(hash);
-            }
-            for &(_, hash, _) in sets {
-                self.transfers.prefetch_entry(hash);
-            }
+            self.transfers.prefetch(sets.iter().map(|&(_, hash, _)| hash));
             for &(id, hash, value) in sets {
                 self.set_transfer(id, hash, value);
             }
@@ -157,12 +152,7 @@ impl Partition {
             self.holds.open(*hash, hold);
         }
         for closed in work.closed.chunks(LANES) {
-            for &(_, hash, _) in closed {
-                self.transfers.prefetch_tags(hash);
-            }
-            for &(_, hash, _) in closed {
-                self.transfers.prefetch_entry(hash);
-            }
+            self.transfers.prefetch(closed.iter().map(|&(_, hash, _)| hash));
             for &(id, hash, state) in closed {
                 self.holds.close(hash, id);
                 if let Some(Known::Created { position, .. }) = self.transfer(hash, id) {

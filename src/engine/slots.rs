@@ -3,6 +3,7 @@
 //! It doesn't keep the ids, which stand in the rows: an entry has 8 bytes, the slot and 32 bits of
 //! the hash, and who looks an account up has to compare the id in the row, which it needs anyway.
 
+use super::hash::mixed;
 use crate::io::prefetch_read;
 
 const SHARD_BITS: u32 = 10;
@@ -114,11 +115,10 @@ impl Shard {
     }
 }
 
-/// The shard of a hash, and the bits that tell it from others in there. Mixed once more, because
-/// the owner of an id is chosen by the upper bits as they are.
+/// The shard of a hash, and the bits that tell it from others in there.
 #[expect(clippy::cast_possible_truncation, reason = "takes some bits of a hash")]
 const fn place_of(hash: u64) -> (usize, u32) {
-    let mixed = hash.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mixed = mixed(hash);
     ((mixed >> (64 - SHARD_BITS)) as usize, (mixed >> (32 - SHARD_BITS)) as u32)
 }
 

@@ -13,7 +13,7 @@ pub use growth::{Grower, Growth, growth};
 
 use self::growth::Grown;
 use self::table::Table;
-use super::hash::IdHasher;
+use super::hash::{IdHasher, mixed};
 
 const SHARD_BITS: u32 = 10;
 const SHARDS: usize = 1 << SHARD_BITS;
@@ -93,8 +93,15 @@ impl IdIndex {
 
     /// Asks the memory for the entry at the first place whose tag fits, or at the free place.
     #[inline]
-    pub fn prefetch_entry(&self, hash: u64) {
+    fn prefetch_entry(&self, hash: u64) {
         self.shards[shard_of(hash)].main().prefetch_entry(hash);
+    }
+
+    /// Asks the memory for all that is needed to set ids with these hashes.
+    #[inline]
+    pub fn prefetch(&self, hashes: impl Iterator<Item = u64> + Clone) {
+        hashes.clone().for_each(|hash| self.prefetch_tags(hash));
+        hashes.for_each(|hash| self.prefetch_entry(hash));
     }
 
     /// The value of an id, whose hash is given.
@@ -165,9 +172,8 @@ const fn fill_max(shard: usize) -> usize {
     FILLS[0] + (FILLS[1] - FILLS[0]) * shard / SHARDS
 }
 
-/// Mixed once more, because the owner of an id is chosen by the upper bits as they are.
 const fn shard_of(hash: u64) -> usize {
-    (hash.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - SHARD_BITS)) as usize
+    (mixed(hash) >> (64 - SHARD_BITS)) as usize
 }
 
 #[cfg(test)]
@@ -220,7 +226,15 @@ mod tests {
         );
     }
 
-    /// Values of `ids`, which were all set to themselves, and of some that weren't.
+    /// Sets ids, which are new, to themselves.
+    fn fill(index: &mut IdIndex, hasher: IdHasher, ids: u64) {
+        for number in 0..ids {
+            let id = u128::from(number);
+            assert_eq!(index.set(hasher.hash(id), id, number), None);
+        }
+    }
+
+    /// That the first so many ids have their values, and others none.
     fn check(index: &IdIndex, hasher: IdHasher, ids: u64, value: impl Fn(u64) -> u64) {
         for number in 0..ids {
             let id = u128::from(number);
@@ -240,10 +254,7 @@ mod tests {
         index.grow_by(growth);
         // The thread hasn't started: everything since the first table was lent is beside it.
         let ids = 3_000_000_u64;
-        for number in 0..ids {
-            let id = u128::from(number);
-            assert_eq!(index.set(hasher.hash(id), id, number), None);
-        }
+        fill(&mut index, hasher, ids);
         assert!(index.shards.iter().all(|shard| shard.lent.is_some()));
         check(&index, hasher, ids, |number| number);
         // Old ids change, in tables that are lent and beside them.
@@ -271,10 +282,7 @@ mod tests {
         let mut index = IdIndex::new(hasher);
         index.grow_by(growth);
         let ids = 2_000_000_u64;
-        for number in 0..ids {
-            let id = u128::from(number);
-            assert_eq!(index.set(hasher.hash(id), id, number), None);
-        }
+        fill(&mut index, hasher, ids);
         assert!(index.shards.iter().all(|shard| shard.lent.is_none()));
         check(&index, hasher, ids, |number| number);
     }
