@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
-use super::args::{ConnectFlags, ServerFlags};
 use super::config::Settings;
 use super::exit::{Exit, Failure};
+use super::flags::{ConnectFlags, ServerFlags};
 use super::say;
 use crate::io::{Clock, SystemClock, raise_open_files, to_u64};
 use crate::limits::EVENTS_PER_REQUEST_MAX;

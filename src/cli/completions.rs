@@ -2,9 +2,8 @@
 
 use std::io::Write;
 
-use clap::{Args, CommandFactory};
+use clap::{Args, Command};
 
-use super::args::Arguments;
 use super::exit::{Exit, Failure};
 
 /// Arguments of `completions`.
@@ -14,11 +13,15 @@ pub(crate) struct CompletionsArgs {
     pub shell: clap_complete::Shell,
 }
 
-/// Prints the script.
-pub(crate) fn run(args: &CompletionsArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
+/// Prints the script for a command line.
+pub(crate) fn run(
+    args: &CompletionsArgs,
+    line: &mut Command,
+    out: &mut dyn Write,
+) -> Result<Exit, Failure> {
     // The generator panics when its writer fails, so it writes into memory.
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Arguments::command(), "partita", &mut script);
+    clap_complete::generate(args.shell, line, "partita", &mut script);
     out.write_all(&script)?;
     Ok(Exit::Ok)
 }

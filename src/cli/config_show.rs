@@ -4,9 +4,9 @@ use std::io::Write;
 
 use clap::Args;
 
-use super::args::{ConnectFlags, DataFlags, ServerFlags};
 use super::config::{Entry, Origin, Settings};
 use super::exit::{Exit, Failure};
+use super::flags::{ConnectFlags, DataFlags, ServerFlags};
 
 /// Arguments of `config show`. Takes every flag, to show what it would do.
 #[derive(Debug, Args)]

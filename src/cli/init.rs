@@ -4,9 +4,9 @@ use std::io::Write;
 
 use clap::Args;
 
-use super::args::{CapacityFlags, DataFlags};
 use super::config::Settings;
 use super::exit::{Exit, Failure};
+use super::flags::{CapacityFlags, DataFlags};
 use super::start::open_exit;
 use crate::server::{cluster_config, initialize};
 

@@ -11,12 +11,14 @@ mod config;
 mod config_show;
 mod dates;
 mod exit;
+mod flags;
 mod import;
 mod init;
 mod inspect;
 mod logging;
 mod missing_meta;
 mod remote;
+mod say;
 mod shell;
 mod simulate;
 mod start;
@@ -29,7 +31,7 @@ use std::ffi::OsString;
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 pub use config::LogWriter;
 pub use exit::Exit;
@@ -38,6 +40,7 @@ pub use start::StartConfig;
 use args::{Arguments, Command, ConfigCommand};
 use config::{ConfigFile, Settings};
 use exit::Failure;
+use say::say;
 
 /// Runs the program: reads the command line, does what it says, answers with the exit status.
 #[must_use]
@@ -70,11 +73,6 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Tells the user something on stderr. A stderr that is gone is no reason to stop.
-fn say(message: &str) {
-    let _ = writeln!(io::stderr().lock(), "partita: {message}");
-}
-
 fn run(
     arguments: &Arguments,
     environment: &dyn Fn(&str) -> Option<OsString>,
@@ -98,7 +96,7 @@ fn run(
             config_show::run(args, &settings, out)
         }
         Command::Version(args) => version::run(args, out),
-        Command::Completions(args) => completions::run(args, out),
+        Command::Completions(args) => completions::run(args, &mut Arguments::command(), out),
     }
 }
 

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::args::{DataFlags, ServerFlags};
 use super::config::{LogWriter, Settings};
 use super::exit::{Exit, Failure};
+use super::flags::{DataFlags, ServerFlags};
 use crate::fatal::{self, Reason};
 use crate::log::{CreateError, LogWriterKind, MetaError, Position, ReadError};
 use crate::server::{OpenError, ServerConfig, StartError, serve};

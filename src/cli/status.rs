@@ -4,9 +4,9 @@ use std::io::Write;
 
 use clap::Args;
 
-use super::args::ConnectFlags;
 use super::config::Settings;
 use super::exit::{Exit, Failure};
+use super::flags::ConnectFlags;
 use super::remote::{CallError, Remote, Server};
 use super::shell;
 use crate::wire::{Reply, Request};

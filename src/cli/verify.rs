@@ -10,9 +10,9 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
-use super::args::DataFlags;
 use super::config::Settings;
 use super::exit::{Exit, Failure};
+use super::flags::DataFlags;
 use super::missing_meta::missing_meta;
 use super::start::open_exit;
 use crate::engine::{

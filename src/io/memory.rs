@@ -5,8 +5,10 @@
 //! after a power cut: any choice of unsynced sectors and names. Faults can be planted: errors from the n-th
 //! sync or write on, a full disk, flipped bits.
 
+mod content;
 mod disk;
 mod file;
 
-pub use disk::{Fault, MemoryStorage, SECTOR_BYTES};
+pub use content::{Fault, SECTOR_BYTES};
+pub use disk::MemoryStorage;
 pub use file::MemoryFile;

@@ -4,7 +4,6 @@
 //! it is due, connections in turn, or as soon after as its connection has a free slot; the latency
 //! of a request runs from when it was due.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
@@ -15,11 +14,12 @@ use super::check::{compare, expected};
 use super::connection::{Connection, NewRequest, SCRATCH_BYTES, SLOTS_MAX};
 use super::greeting::Greeting;
 use super::journal::Journal;
+use super::load::{Load, Measured, Progress};
 use super::report::{Latency, Report, latency};
 use super::schedule::Schedule;
 use super::setup::{prepare, read_counters};
 use super::timer::Timer;
-use super::workload::{Mix, RequestNumber, TRANSFER_BYTES, Workload};
+use super::workload::{Mix, RequestNumber, TRANSFER_BYTES};
 use super::{Disagreement, LoadError};
 use crate::client::{Client, ConnectOptions};
 use crate::io::{Clock, to_u64, to_usize};
@@ -34,48 +34,6 @@ const LATENCY_MAX_NS: u64 = 3_600 * SECOND_NS;
 const TICK_NS: u64 = 50_000;
 /// From this size on, a request is written before the next one is built.
 const LARGE_FRAME_BYTES: usize = 64 * 1024;
-
-/// What to do to a server.
-#[derive(Debug, Clone, Copy)]
-pub struct Load {
-    /// The server.
-    pub address: SocketAddr,
-    /// What the requests contain.
-    pub workload: Workload,
-    /// Connections, all busy at once.
-    pub connections: usize,
-    /// Requests in flight on each.
-    pub in_flight: usize,
-    /// End after so many transfers.
-    pub transfers: Option<u64>,
-    /// End after so many seconds. With neither bound the run would not end.
-    pub seconds: Option<u64>,
-    /// Transfers a second on a fixed schedule; none is the closed loop.
-    pub rate: Option<u64>,
-}
-
-/// How far the run is.
-#[derive(Debug, Clone, Copy)]
-pub struct Progress {
-    /// Since the measurement began.
-    pub seconds: f64,
-    /// Transfers answered.
-    pub transfers: u64,
-    /// Transfers answered a second, since the progress before.
-    pub transfers_per_second: f64,
-    /// Requests without an answer.
-    pub in_flight: u64,
-}
-
-/// What a measurement yields.
-#[derive(Debug)]
-pub(crate) struct Measured {
-    pub(crate) journal: Journal,
-    pub(crate) latency_ns: Histogram<u64>,
-    pub(crate) elapsed_ns: u64,
-    /// The most requests that were due and not sent at one moment (open loop).
-    pub(crate) waiting_max: u64,
-}
 
 /// Prepares the accounts, measures, and checks the balances.
 ///

@@ -13,6 +13,7 @@ mod driver;
 mod error;
 mod greeting;
 mod journal;
+mod load;
 mod report;
 mod schedule;
 mod server;
@@ -24,8 +25,9 @@ mod workload;
 mod tests;
 
 pub use check::Disagreement;
-pub use driver::{Load, Progress, drive, run};
+pub use driver::{drive, run};
 pub use error::LoadError;
+pub use load::{Load, Progress};
 pub use report::{Latency, Report};
 pub use server::{OwnServer, ServerOptions};
 pub use workload::{Ids, Mix, Workload};

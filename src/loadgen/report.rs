@@ -7,7 +7,7 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use super::Disagreement;
-use super::driver::{Load, Measured};
+use super::load::{Load, Measured};
 use super::workload::{Ids, Mix};
 use crate::io::to_u64;
 use crate::wire::StatusReport;

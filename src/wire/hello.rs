@@ -4,12 +4,12 @@ use bytemuck::{Pod, Zeroable};
 
 use super::frame::{FrameFields, append_frame};
 use super::header::{Header, VERSION};
-use super::kind::{BODY_BYTES_MAX, Kind, REPLY_BODY_BYTES_MIN};
+use super::kind::{BODY_BYTES_MAX, HELLO_BYTES, HELLO_REPLY_BYTES, Kind, REPLY_BODY_BYTES_MIN};
 use super::{ErrorCode, ProtocolError, ReplyTo, RequestError};
 use crate::limits::{EVENTS_PER_REQUEST_MAX, RECORDS_PER_REPLY_MAX};
 
-pub(super) const HELLO_BYTES: usize = size_of::<Hello>();
-pub(super) const HELLO_REPLY_BYTES: usize = size_of::<HelloReply>();
+const _: () = assert!(size_of::<Hello>() == HELLO_BYTES);
+const _: () = assert!(size_of::<HelloReply>() == HELLO_REPLY_BYTES);
 
 /// A short text in a fixed field: UTF-8, filled up with zeros.
 #[repr(transparent)]

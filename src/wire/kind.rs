@@ -24,6 +24,9 @@ const _: () = assert!(BODY_BYTES_MAX <= FRAME_BODY_BYTES_MAX);
 const _: () =
     assert!(EVENTS_PER_REQUEST_MAX * size_of::<CreateResult>() <= REPLY_BODY_BYTES_MIN as usize);
 
+/// A hello, and the reply to it: the same in every version.
+pub(super) const HELLO_BYTES: usize = 64;
+pub(super) const HELLO_REPLY_BYTES: usize = 128;
 /// Largest text of a status report.
 pub(super) const STATUS_BYTES_MAX: u32 = 64 * 1024;
 /// Bytes before the text of an error body.
@@ -160,8 +163,8 @@ impl Kind {
 
     pub(super) const fn shape(self) -> Shape {
         match self {
-            Self::Hello => Shape::one(super::hello::HELLO_BYTES),
-            Self::HelloReply => Shape::one(super::hello::HELLO_REPLY_BYTES),
+            Self::Hello => Shape::one(HELLO_BYTES),
+            Self::HelloReply => Shape::one(HELLO_REPLY_BYTES),
             Self::Ping | Self::Status | Self::Pong => Shape::bytes(0, 0),
             Self::CreateAccounts | Self::Accounts => Shape::list(size_of::<Account>()),
             Self::CreateTransfers | Self::Transfers => Shape::list(size_of::<Transfer>()),

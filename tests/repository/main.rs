@@ -8,10 +8,12 @@
     reason = "a file of the repository that can't be read fails the test"
 )]
 
+mod circles;
 mod dependencies;
 mod documents;
 mod modules;
 mod operating;
+mod paths;
 mod shape;
 mod tree;
 mod words;

@@ -22,9 +22,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::cli::args::ConnectFlags;
 use crate::cli::config::Settings;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::flags::ConnectFlags;
 use crate::cli::remote::{CallError, Server, Target};
 use crate::ledger::{Account, CreateAccountStatus, CreateResult, CreateTransferStatus, Transfer};
 use crate::limits::EVENTS_PER_REQUEST_MAX;

@@ -19,9 +19,9 @@ use std::io::{IsTerminal, Read, Write};
 
 use clap::Args;
 
-use super::args::ConnectFlags;
 use super::config::Settings;
 use super::exit::{Exit, Failure};
+use super::flags::ConnectFlags;
 use super::remote::{Remote, Server};
 use crate::wire::{Reply, Request};
 

@@ -1,16 +1,17 @@
 //! An open file of a directory in memory.
 
 use std::io;
+use std::sync::{Arc, Mutex};
 
 use crate::io::storage::{Open, StorageFile};
 use crate::io::{to_u64, to_usize};
 
-use super::disk::{Content, Fault, MemoryStorage, State, input_output_error, not_found, sectors};
+use super::content::{Content, Fault, State, input_output_error, lock, not_found, sectors};
 
-/// A file of a [`MemoryStorage`].
+/// A file of a [`super::MemoryStorage`].
 #[derive(Debug, Clone)]
 pub struct MemoryFile {
-    pub(super) storage: MemoryStorage,
+    pub(super) state: Arc<Mutex<State>>,
     pub(super) name: String,
     pub(super) number: u64,
     pub(super) open: Open,
@@ -24,7 +25,7 @@ impl MemoryFile {
     /// As planted.
     pub fn write_through(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         self.write_at(offset, bytes)?;
-        let mut state = self.storage.lock();
+        let mut state = lock(&self.state);
         if !state.begin_sync()? {
             return Ok(());
         }
@@ -48,12 +49,12 @@ impl MemoryFile {
 
 impl StorageFile for MemoryFile {
     fn len(&self) -> io::Result<u64> {
-        let mut state = self.storage.lock();
+        let mut state = lock(&self.state);
         Ok(to_u64(self.content(&mut state)?.live.len()))
     }
 
     fn read_at(&self, offset: u64, target: &mut [u8]) -> io::Result<usize> {
-        let mut state = self.storage.lock();
+        let mut state = lock(&self.state);
         let end = offset + to_u64(target.len());
         let bad = state.faults.iter().any(|fault| {
             matches!(fault, Fault::ReadFails(name, from, to)
@@ -73,7 +74,7 @@ impl StorageFile for MemoryFile {
         if self.open == Open::Read {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
-        let mut state = self.storage.lock();
+        let mut state = lock(&self.state);
         let start = to_usize(offset);
         let end = start + bytes.len();
         let length = self.content(&mut state)?.live.len();
@@ -88,7 +89,7 @@ impl StorageFile for MemoryFile {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        let mut state = self.storage.lock();
+        let mut state = lock(&self.state);
         if !state.begin_sync()? {
             return Ok(());
         }
@@ -99,7 +100,7 @@ impl StorageFile for MemoryFile {
     }
 
     fn allocate(&self, bytes: u64) -> io::Result<()> {
-        let mut state = self.storage.lock();
+        let mut state = lock(&self.state);
         let length = self.content(&mut state)?.live.len();
         let bytes = to_usize(bytes);
         state.begin_write(bytes.saturating_sub(length))?;
@@ -116,6 +117,7 @@ impl StorageFile for MemoryFile {
 mod tests {
     use super::*;
     use crate::io::Storage;
+    use crate::io::memory::MemoryStorage;
 
     #[test]
     fn only_what_was_synced_survives_a_power_cut_for_certain() {
