@@ -13,27 +13,14 @@ use std::time::{Duration, Instant};
 use crossbeam::queue::SegQueue;
 
 use partita::engine::{
-    Engine, EngineOptions, IdHasher, Inline, Job, LogEnd, Owners, Partition, Permit, Records,
-    Release, Source, Submission, perform,
+    Engine, EngineOptions, IdHasher, Inline, Job, Owners, Partition, Permit, Release, Source,
+    Submission, Tip, perform,
 };
 use partita::ledger::{Account, Op, Timestamp, Transfer};
-use partita::log::{Epoch, Layout, Position, RecordError};
+use partita::log::{Epoch, Layout};
 use partita::wire::{Reply, Request};
 
 const BATCH: usize = 8_189;
-
-/// Nothing old is ever read in this benchmark.
-struct NoRecords;
-
-impl Records for NoRecords {
-    fn transfer(&mut self, position: Position) -> Result<Transfer, RecordError> {
-        Err(RecordError::NoRecord(position))
-    }
-
-    fn created_at(&mut self, frame: Position, _: u64) -> Result<bool, RecordError> {
-        Err(RecordError::NoRecord(frame))
-    }
-}
 
 struct Options {
     accounts: u64,
@@ -75,12 +62,12 @@ impl Numbers {
     }
 }
 
-fn ask<O: Owners>(engine: &mut Engine<O, NoRecords>, correlation: u64, request: Request) {
+fn ask<O: Owners>(engine: &mut Engine<O>, correlation: u64, request: Request) {
     let source = Source { core: 0, slot: 0, generation: 0, correlation };
     engine.submit(Submission { source, request });
     loop {
         let polled = engine.poll(Timestamp(1), Permit::All);
-        match polled.expect("nothing is read from the log") {
+        match polled {
             Some(frame) => engine.handle_committed(frame.header().op),
             None if engine.is_waiting() => std::hint::spin_loop(),
             None => break,
@@ -193,9 +180,8 @@ fn main() {
         holds_max: 1 << 30,
         recent_bytes_max: 8 << 20,
     };
-    let end =
-        LogEnd { position: layout.first(), op: Op(0), epoch: Epoch(1), timestamp: Timestamp(0) };
-    let engine = Engine::new(Inline::new(partitions), NoRecords, limits, end);
+    let tip = Tip { position: layout.first(), op: Op(0), epoch: Epoch(1), timestamp: Timestamp(0) };
+    let engine = Engine::new(Inline::new(partitions), limits, tip);
     if options.threads {
         measure(engine.with_owners(Threads::start), &options);
     } else {
@@ -203,7 +189,7 @@ fn main() {
     }
 }
 
-fn measure<O: Owners>(mut engine: Engine<O, NoRecords>, options: &Options) {
+fn measure<O: Owners>(mut engine: Engine<O>, options: &Options) {
     let ids: Vec<u64> = (1..=options.accounts).collect();
     for chunk in ids.chunks(BATCH) {
         let accounts = chunk

@@ -26,3 +26,17 @@ pub const SEGMENT_BYTES_MIN: u64 = 4 << 20;
 
 /// The largest segment: small enough to be prepared in the background in a few seconds.
 pub const SEGMENT_BYTES_MAX: u64 = 1 << 30;
+
+/// Old records that are held for requests which wait for them, or on their way from the disk: two full
+/// batches in which each event and each of its holds is an old one; about 8 MiB.
+pub const RECORDS_LOADED_MAX: usize = 4 * EVENTS_PER_BATCH_MAX;
+
+/// Old records that are asked for at once: a reader is done with them in a few milliseconds, and the next
+/// request's needn't wait longer.
+pub const LOADS_PER_TURN_MAX: usize = 512;
+
+/// Events of requests that wait for old records, and of those behind them, which take no room from the
+/// requests of others: 128 MiB.
+pub const PARKED_EVENTS_MAX: usize = 1 << 20;
+
+const _: () = assert!(RECORDS_LOADED_MAX >= 2 * EVENTS_PER_BATCH_MAX);

@@ -19,6 +19,7 @@ fn seeds_agree(partitions: usize) {
             Err(mismatch) => panic!("{partitions} partitions, {mismatch}"),
         }
         assert!(harness.grown() > 10, "tables grow beside the engine");
+        assert!(harness.loaded() > 10, "requests wait for old records");
     }
     assert!(coverage.failed_percent() >= 30, "{coverage}");
     assert!(coverage.distinct() >= 50, "{coverage}");

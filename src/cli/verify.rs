@@ -16,7 +16,7 @@ use super::flags::DataFlags;
 use super::missing_meta::missing_meta;
 use super::start::open_exit;
 use crate::engine::{
-    Audited, Engine, EngineCounts, EngineOptions, IdHasher, Inline, LogEnd, Partition, StoredLog,
+    Audited, Engine, EngineCounts, EngineOptions, IdHasher, Inline, Partition, StoredLog, Tip,
     TrialBalance,
 };
 use crate::io::Directory;
@@ -37,7 +37,7 @@ pub(crate) struct VerifyArgs {
     pub json: bool,
 }
 
-type Verifier = Engine<Audited, StoredLog<Directory>>;
+type Verifier = Engine<Audited>;
 
 /// What was found to be right.
 #[derive(Debug, Serialize)]
@@ -83,13 +83,14 @@ pub(crate) fn run(
         .map_err(|error| opened(error.into()))?
         .ok_or_else(|| missing_meta(&settings.data).unwrap_or_else(|| opened(OpenError::Empty)))?;
     let identity = LogIdentity { cluster: meta.config.cluster, layout: meta.config.layout() };
-    let mut engine = verifier(&directory, identity, &meta, usize::from(args.partitions));
+    let mut engine = verifier(identity, &meta, usize::from(args.partitions));
+    let mut records = StoredLog::new(directory.clone(), identity.layout, identity.cluster);
     let mut reader = LogReader::open(directory, identity).map_err(|error| opened(error.into()))?;
     let bar = progress_bar(&meta);
     let mut frames = 0;
     while let Some(frame) = reader.next_frame().map_err(|error| opened(error.into()))? {
         let (op, position) = (frame.header().op, frame.header().position);
-        engine.replay(&frame).map_err(|error| damaged(error.to_string()))?;
+        engine.replay(&frame, &mut records).map_err(|error| damaged(error.to_string()))?;
         if let Some((ledger, sums)) = engine.owners().uneven() {
             return Err(damaged(format!(
                 "op {op} at position {position}: in ledger {ledger} debits differ from credits: \
@@ -151,17 +152,11 @@ impl Verified {
     }
 }
 
-fn verifier(
-    directory: &Directory,
-    identity: LogIdentity,
-    meta: &Meta,
-    partitions: usize,
-) -> Verifier {
+fn verifier(identity: LogIdentity, meta: &Meta, partitions: usize) -> Verifier {
     // Whoever can choose ids to slow a check down has the data directory anyway.
     let hash_key = 0x7a11;
     let hasher = IdHasher::new(hash_key);
     let inline = Inline::new((0..partitions).map(|_| Partition::new(hasher)).collect());
-    let records = StoredLog::new(directory.clone(), identity.layout, identity.cluster);
     let options = EngineOptions {
         layout: identity.layout,
         hash_key,
@@ -169,9 +164,8 @@ fn verifier(
         holds_max: meta.config.holds_max,
         recent_bytes_max: 64 << 20,
     };
-    let end =
-        LogEnd { position: Position::NONE, op: Op(0), epoch: Epoch(0), timestamp: Timestamp(0) };
-    Engine::new(Audited::new(inline), records, options, end)
+    let tip = Tip { position: Position::NONE, op: Op(0), epoch: Epoch(0), timestamp: Timestamp(0) };
+    Engine::new(Audited::new(inline), options, tip)
 }
 
 fn progress_bar(meta: &Meta) -> ProgressBar {

@@ -5,42 +5,46 @@
 //! and apply. The owners of the partitions are reached through [`Owners`]: in line on one core, or
 //! by queues on many, with the same code and the same results.
 
-mod accounts;
 mod audit;
-mod batch;
 mod batch_ids;
+mod books;
 mod core;
-mod expiry;
-mod fence;
+mod crew;
 mod hash;
 mod holds;
 mod index;
+mod kinds;
 mod known;
 mod order;
 mod owners;
 mod partition;
+mod parts;
+mod past;
 mod query;
-mod reads;
-mod recent;
+mod releases;
 mod replay;
+mod sequence;
 mod slots;
 mod stored;
 mod submission;
 mod table;
-mod transfers;
 mod turn;
 mod work;
 
 pub use audit::{Audited, TrialBalance};
-pub use core::{Engine, EngineCounts, EngineOptions, LogEnd, Records};
+pub use books::{Capacity, EngineCounts};
+pub use core::Engine;
 pub use hash::IdHasher;
 pub use index::{Grower, Growth, IdIndex, growth};
 pub use known::Known;
 pub use owners::{Answer, Inline, Job, Owners, Read, perform};
 pub use partition::Partition;
-pub use query::{CommittedLog, LongRead, Scanned, run as run_query};
+pub use parts::EngineOptions;
+pub use past::{Found, Load, Loaded, Records};
+pub use query::{CommittedLog, LongRead, Resolved, Scanned, run as run_query};
 pub use replay::ReplayError;
-pub use stored::{StoredLog, balance_of, created, visit_frame};
+pub use sequence::Tip;
+pub use stored::{StoredLog, balance_of, created, created_in, visit_frame};
 pub use submission::{Release, Source, Submission};
 pub use turn::Permit;
 pub use work::{Probe, Work};

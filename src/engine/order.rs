@@ -2,9 +2,10 @@
 //!
 //! Every connection has its own queue, so that its writes are ordered as it sent them. A batch
 //! takes requests of one kind from all connections in turn. Small requests go first; a large one
-//! gets every second batch, so that neither kind starves the other.
+//! gets every second batch, so that neither kind starves the other. A connection whose next request
+//! has to wait for old records stands aside until they are there; the others don't notice.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::submission::{Source, Submission};
 use crate::limits::EVENTS_PER_BATCH_MAX;
@@ -13,56 +14,172 @@ use crate::wire::{Kind, Request};
 /// Requests of more events than this are large.
 const SMALL_EVENTS_MAX: usize = 1_024;
 
+/// The number of a request in the order in which requests came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(super) struct Arrival(pub(super) u64);
+
+/// A request that waits for its turn.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) arrival: Arrival,
+    pub(super) submission: Submission,
+}
+
+impl Waiting {
+    /// The line of its connection.
+    const fn line(&self) -> LineKey {
+        line_of(self.submission.source)
+    }
+}
+
+/// A connection's core and its place there.
+type LineKey = (u16, u32);
+
+const fn line_of(source: Source) -> LineKey {
+    (source.core, source.slot)
+}
+
+/// The requests of one connection.
+///
+/// Invariant: they stand in the order in which they came. The line is in the ring exactly if it is
+/// `queued`, and never while it is `parked`.
 #[derive(Debug, Default)]
 struct Line {
-    waiting: VecDeque<Submission>,
+    waiting: VecDeque<Waiting>,
     queued: bool,
+    /// The one at its head waits for old records.
+    parked: bool,
 }
 
 /// The requests that wait for their turn.
+///
+/// Invariant: `events` and `requests` count what is in lines, but for the events of parked lines,
+/// which are in `parked_events`: those can't be ordered now.
 #[derive(Debug, Default)]
 pub(super) struct Order {
     /// By core and by the connection's place there.
     lines: Vec<Vec<Line>>,
     /// Lines that have a write at their head, in the order of their turns.
-    ring: VecDeque<(u16, u32)>,
-    reads: VecDeque<Submission>,
+    ring: VecDeque<LineKey>,
+    reads: VecDeque<Waiting>,
+    /// Lines whose heads wait for records, by the arrival of the head.
+    parked: BTreeMap<Arrival, LineKey>,
     /// Events of all writes that wait.
     events: usize,
+    parked_events: usize,
     requests: usize,
     large_next: bool,
+    arrivals: u64,
 }
 
 /// Requests of one kind that become one batch.
 #[derive(Debug, Default)]
-pub(super) struct Group {
+pub(super) struct Gathered {
     /// Who asked for how many events.
-    pub members: Vec<Submission>,
+    pub(super) members: Vec<Waiting>,
     /// Events of all of them.
-    pub events: usize,
+    pub(super) events: usize,
 }
 
 impl Order {
     /// Takes in a request.
     pub(super) fn push(&mut self, submission: Submission) {
-        let Source { core, slot, .. } = submission.source;
+        let key = line_of(submission.source);
+        self.arrivals += 1;
+        let arrival = Arrival(self.arrivals);
         let is_write = submission.request.is_write();
-        let line = self.line(core, slot);
+        let events = submission.request.events();
+        let line = self.line(key);
         if !is_write && line.waiting.is_empty() {
-            self.reads.push_back(submission);
+            self.reads.push_back(Waiting { arrival, submission });
             return;
         }
-        let events = submission.request.events();
-        line.waiting.push_back(submission);
-        if !line.queued {
+        line.waiting.push_back(Waiting { arrival, submission });
+        let parked = line.parked;
+        if !line.queued && !parked {
             line.queued = true;
-            self.ring.push_back((core, slot));
+            self.ring.push_back(key);
         }
-        self.events += if is_write { events } else { 0 };
+        if is_write {
+            *self.count_of(parked) += events;
+        }
         self.requests += 1;
     }
 
-    /// Events of the writes that wait.
+    /// Puts requests that were taken for a batch back where they were, with all later ones of their
+    /// connections that were taken as well, and lets these connections stand aside: the head of each
+    /// waits for old records. Gives the arrivals of the heads.
+    pub(super) fn set_aside(&mut self, taken: Vec<Waiting>) -> Vec<Arrival> {
+        let mut heads: BTreeMap<LineKey, Arrival> = BTreeMap::new();
+        for waiting in &taken {
+            let head = heads.entry(waiting.line()).or_insert(waiting.arrival);
+            *head = (*head).min(waiting.arrival);
+        }
+        let behind =
+            |read: &Waiting| heads.get(&read.line()).is_some_and(|&head| read.arrival > head);
+        let mut back = taken;
+        for read in std::mem::take(&mut self.reads) {
+            if behind(&read) {
+                back.push(read);
+            } else {
+                self.reads.push_back(read);
+            }
+        }
+        back.sort_by_key(|waiting| std::cmp::Reverse(waiting.arrival));
+        for waiting in back {
+            let key = waiting.line();
+            if waiting.submission.request.is_write() {
+                self.events += waiting.submission.request.events();
+            }
+            self.requests += 1;
+            let line = self.line(key);
+            let next = line.waiting.front().map_or(Arrival(u64::MAX), |next| next.arrival);
+            assert!(waiting.arrival < next, "a connection's requests stay in their order");
+            line.waiting.push_front(waiting);
+        }
+        let asides: BTreeSet<LineKey> = heads.keys().copied().collect();
+        self.ring.retain(|key| !asides.contains(key));
+        for (&key, &head) in &heads {
+            let line = self.line(key);
+            assert!(!line.parked, "nothing of a connection that stands aside is taken");
+            line.queued = false;
+            line.parked = true;
+            let events = events_of(line);
+            self.events -= events;
+            self.parked_events += events;
+            self.parked.insert(head, key);
+        }
+        heads.into_values().collect()
+    }
+
+    /// The request has what it waited for: its connection gets its turns again.
+    pub(super) fn resume(&mut self, head: Arrival) {
+        let Some(key) = self.parked.remove(&head) else { unreachable!("who goes on stood aside") };
+        let line = self.line(key);
+        assert!(line.parked && !line.queued, "a connection stands aside or has its turns");
+        line.parked = false;
+        line.queued = true;
+        let events = events_of(line);
+        self.events += events;
+        self.parked_events -= events;
+        self.ring.push_back(key);
+    }
+
+    /// Forgets the reads of a connection that is gone.
+    pub(super) fn forget_reads(&mut self, gone: Source) {
+        self.reads.retain(|read| !read.submission.source.is_same_connection(gone));
+    }
+
+    /// Events of requests that wait for old records, and of those behind them.
+    pub(super) const fn parked_events(&self) -> usize {
+        self.parked_events
+    }
+
+    fn count_of(&mut self, parked: bool) -> &mut usize {
+        if parked { &mut self.parked_events } else { &mut self.events }
+    }
+
+    /// Events of the writes that could be ordered now.
     #[must_use]
     pub(super) const fn waiting_events(&self) -> usize {
         self.events
@@ -76,22 +193,17 @@ impl Order {
 
     /// The reads whose turn it is, for all earlier writes of their connections have been ordered;
     /// so many that answering them takes no longer than a batch.
-    pub(super) fn take_reads(&mut self) -> Vec<Submission> {
+    pub(super) fn take_reads(&mut self) -> Vec<Waiting> {
         let mut ids = 0;
         let mut taken = Vec::new();
         while let Some(read) = self.reads.front() {
-            ids += read.request.events().max(1);
+            ids += read.submission.request.events().max(1);
             if ids > EVENTS_PER_BATCH_MAX && !taken.is_empty() {
                 break;
             }
             taken.extend(self.reads.pop_front());
         }
         taken
-    }
-
-    /// Whether any line has something at its head that is not a read.
-    pub(super) fn has_writes(&self) -> bool {
-        !self.ring.is_empty()
     }
 
     /// Whether any read has its turn.
@@ -101,9 +213,9 @@ impl Order {
     }
 
     /// The next batch of writes.
-    pub(super) fn take_writes(&mut self) -> Option<Group> {
+    pub(super) fn take_writes(&mut self) -> Option<Gathered> {
         let kind = self.head_kind()?;
-        let mut group = Group::default();
+        let mut group = Gathered::default();
         if self.large_next {
             self.take_large(kind, &mut group);
         }
@@ -111,11 +223,11 @@ impl Order {
         if group.members.is_empty() {
             self.take_large(kind, &mut group);
         }
-        self.large_next = !group.members.iter().any(|member| is_large(&member.request));
+        self.large_next = !group.members.iter().any(|member| is_large(&member.submission.request));
         (!group.members.is_empty()).then_some(group)
     }
 
-    fn line(&mut self, core: u16, slot: u32) -> &mut Line {
+    fn line(&mut self, (core, slot): LineKey) -> &mut Line {
         let (core, slot) = (usize::from(core), slot as usize);
         if self.lines.len() <= core {
             self.lines.resize_with(core + 1, Vec::new);
@@ -128,11 +240,12 @@ impl Order {
     }
 
     fn head_kind(&mut self) -> Option<Kind> {
-        let &(core, slot) = self.ring.front()?;
-        self.line(core, slot).waiting.front().map(|head| head.request.kind())
+        let &key = self.ring.front()?;
+        let head = self.line(key).waiting.front()?;
+        Some(head.submission.request.kind())
     }
 
-    fn take_small(&mut self, kind: Kind, group: &mut Group) {
+    fn take_small(&mut self, kind: Kind, group: &mut Gathered) {
         for _ in 0..self.ring.len() {
             if group.events >= EVENTS_PER_BATCH_MAX {
                 break;
@@ -141,7 +254,7 @@ impl Order {
         }
     }
 
-    fn take_large(&mut self, kind: Kind, group: &mut Group) {
+    fn take_large(&mut self, kind: Kind, group: &mut Gathered) {
         for _ in 0..self.ring.len() {
             if group.events > 0 {
                 break;
@@ -151,34 +264,42 @@ impl Order {
     }
 
     /// Takes what fits from the line whose turn it is, and puts the line at the end of the ring.
-    fn visit(&mut self, kind: Kind, group: &mut Group, wanted: impl Fn(&Request) -> bool) {
-        let Some((core, slot)) = self.ring.pop_front() else { return };
+    fn visit(&mut self, kind: Kind, group: &mut Gathered, wanted: impl Fn(&Request) -> bool) {
+        let Some(key) = self.ring.pop_front() else { return };
         loop {
-            let line = self.line(core, slot);
+            let line = self.line(key);
+            assert!(line.queued && !line.parked, "only lines that have a turn are in the ring");
             let Some(head) = line.waiting.front() else {
                 line.queued = false;
                 return;
             };
-            let events = head.request.events();
-            let fits = head.request.kind() == kind
-                && wanted(&head.request)
+            let request = &head.submission.request;
+            let events = request.events();
+            let fits = request.kind() == kind
+                && wanted(request)
                 && group.events + events <= EVENTS_PER_BATCH_MAX;
-            let read = !head.request.is_write();
+            let read = !request.is_write();
             if !fits && !read {
-                self.ring.push_back((core, slot));
+                self.ring.push_back(key);
                 return;
             }
-            let Some(submission) = line.waiting.pop_front() else { return };
+            let Some(waiting) = line.waiting.pop_front() else { return };
             self.requests -= 1;
             if read {
-                self.reads.push_back(submission);
+                self.reads.push_back(waiting);
             } else {
                 self.events -= events;
                 group.events += events;
-                group.members.push(submission);
+                group.members.push(waiting);
             }
         }
     }
+}
+
+/// Events of the writes in a line.
+fn events_of(line: &Line) -> usize {
+    let writes = line.waiting.iter().filter(|waiting| waiting.submission.request.is_write());
+    writes.map(|waiting| waiting.submission.request.events()).sum()
 }
 
 fn is_large(request: &Request) -> bool {
@@ -198,8 +319,8 @@ mod tests {
         Request::CreateTransfers(vec![Transfer::default(); events])
     }
 
-    fn correlations(group: &Group) -> Vec<u64> {
-        group.members.iter().map(|member| member.source.correlation).collect()
+    fn correlations(group: &Gathered) -> Vec<u64> {
+        group.members.iter().map(|member| member.submission.source.correlation).collect()
     }
 
     #[test]
@@ -251,5 +372,33 @@ mod tests {
         assert_eq!(second, [1, 3]);
         assert_eq!(order.take_reads().len(), 1);
         assert_eq!(order.waiting_requests(), 0);
+    }
+
+    #[test]
+    fn a_connection_whose_head_waits_for_records_keeps_its_order_and_holds_up_nobody() {
+        let mut order = Order::default();
+        for number in 0..3 {
+            order.push(submission(1, number, transfers(1)));
+            order.push(submission(1, 10 + number, Request::LookupAccounts(vec![1])));
+            order.push(submission(2, 20 + number, transfers(1)));
+        }
+        let group = order.take_writes().expect("a batch");
+        assert_eq!(correlations(&group), [0, 1, 2, 20, 21, 22]);
+        // The second of connection 1 has to wait; what came behind it goes back, too.
+        let taken = group.members.into_iter().skip(1).take(2).collect();
+        let heads = order.set_aside(taken);
+        let reads = order.take_reads();
+        let numbers: Vec<u64> =
+            reads.iter().map(|read| read.submission.source.correlation).collect();
+        assert_eq!(numbers, [10], "the read behind the first write, which was ordered");
+        order.push(submission(1, 3, transfers(1)));
+        order.push(submission(3, 30, transfers(1)));
+        assert_eq!((order.waiting_events(), order.parked_events()), (1, 3));
+        assert_eq!(correlations(&order.take_writes().expect("others go on")), [30]);
+        assert!(order.take_writes().is_none() && !order.has_reads());
+        order.resume(heads[0]);
+        assert_eq!(correlations(&order.take_writes().expect("all of it")), [1, 2, 3]);
+        assert_eq!(order.take_reads().len(), 2);
+        assert_eq!((order.waiting_requests(), order.parked_events()), (0, 0));
     }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::owners::limit_of;
 use crate::ledger::{
     AccountBalance, AccountFilter, AccountFilterFlags, PendingStatus, QueryFilterFlags,
-    QueryTransfersFilter, Timestamp, Transfer, TransferFlags,
+    QueryTransfersFilter, ResolveOutcome, ResolveResult, Timestamp, Transfer, TransferFlags,
 };
 use crate::log::{Position, RecordError, TransferEntry};
 use crate::wire::Reply;
@@ -18,6 +18,8 @@ use crate::wire::Reply;
 pub enum LongRead {
     /// Transfers by the position of their records, some of them known already.
     Records(Vec<(Position, Option<Transfer>)>),
+    /// What became of transfer ids.
+    Resolve(Vec<Resolved>),
     /// The transfers of one account, from its newest on backwards.
     AccountTransfers {
         /// What is wanted.
@@ -41,6 +43,28 @@ pub enum LongRead {
         /// The end of the log at the op of the read.
         end: Position,
     },
+}
+
+/// What is known of an id that is to be resolved.
+#[derive(Debug, Clone, Copy)]
+pub enum Resolved {
+    /// All of it: the outcome and its timestamp.
+    Is(ResolveOutcome, u64),
+    /// That it created the transfer whose record stands there, and has its timestamp.
+    CreatedBy(Position),
+}
+
+impl Resolved {
+    /// The answer, if all is known.
+    #[must_use]
+    pub fn result(&self) -> Option<ResolveResult> {
+        match *self {
+            Self::Is(outcome, timestamp) => {
+                Some(ResolveResult { timestamp, outcome: outcome as u32, reserved: 0 })
+            }
+            Self::CreatedBy(_) => None,
+        }
+    }
 }
 
 /// The log as queries see it.
@@ -95,6 +119,22 @@ pub fn run(read: &LongRead, log: &mut impl CommittedLog) -> Result<Reply, Record
                 None => log.entry(position).map(|entry| entry.transfer),
             });
             Ok(Reply::Transfers(records.collect::<Result<_, _>>()?))
+        }
+        LongRead::Resolve(ids) => {
+            let results = ids.iter().map(|&id| match id {
+                Resolved::Is(outcome, timestamp) => Ok((outcome, timestamp)),
+                Resolved::CreatedBy(position) => {
+                    log.entry(position).map(|e| (ResolveOutcome::Created, e.transfer.timestamp))
+                }
+            });
+            let wrap = |result: Result<(ResolveOutcome, u64), RecordError>| {
+                result.map(|(outcome, timestamp)| ResolveResult {
+                    timestamp,
+                    outcome: outcome as u32,
+                    reserved: 0,
+                })
+            };
+            Ok(Reply::ResolveResults(results.map(wrap).collect::<Result<_, _>>()?))
         }
         LongRead::AccountTransfers { filter, newest } => {
             let found = walk(filter, *newest, log)?;

@@ -3,13 +3,11 @@
 //! Every frame is turned back into the batch that it was, decided by the same code, and compared
 //! with what the log says came of it, byte for byte.
 
-use super::batch::{AccountBatch, FenceBatch, Member, TransferBatch};
-use super::core::{Engine, Records};
+use super::core::Engine;
+use super::kinds::{Activity, Led};
 use super::owners::Owners;
-use super::transfers::restore;
-use super::turn::Permit;
-use crate::ledger::{Account, AccountFlags, Timestamp, Transfer};
-use crate::log::{Frame, FrameKind, FrameView, RecordError};
+use super::past::Records;
+use crate::log::{Frame, FrameView, RecordError};
 
 /// Why a frame can't be what this ledger decided.
 #[derive(Debug, thiserror::Error)]
@@ -47,55 +45,66 @@ pub enum ReplayError {
     Record(#[from] RecordError),
 }
 
-impl<O: Owners, R: Records> Engine<O, R> {
+impl<O: Owners> Engine<O> {
     /// Decides a frame of the log again and takes over its effects. Needs owners that answer at
-    /// once.
+    /// once. Old records are read from `records`, which ends at this frame at the earliest.
     ///
     /// # Errors
     /// When the frame is not what this ledger decides; the engine is of no more use then.
-    pub fn replay(&mut self, frame: &FrameView<'_>) -> Result<(), ReplayError> {
+    pub fn replay(
+        &mut self,
+        frame: &FrameView<'_>,
+        records: &mut impl Records,
+    ) -> Result<(), ReplayError> {
         let header = *frame.header();
         let (op, position) = (header.op.0, header.position.0);
-        if header.op != self.end.op.next() {
-            return Err(ReplayError::OutOfOrder { op, position, after: self.end.op.0 });
+        let after = self.end().op;
+        if header.op != after.next() {
+            return Err(ReplayError::OutOfOrder { op, position, after: after.0 });
         }
-        self.end.epoch = header.epoch;
-        let base = header.timestamp;
-        match header.kind {
-            FrameKind::Genesis | FrameKind::Epoch => {
-                if header.state_digest != self.state_digest() {
-                    return Err(ReplayError::State { op, position });
-                }
-                self.end.position = header.end();
-                self.end.op = header.op;
-                self.end.timestamp = self.end.timestamp.max(base);
-                self.handle_committed(header.op);
-                return Ok(());
+        self.parts.sequence.enter(header.epoch);
+        let Some(activity) = Activity::read_back(frame) else {
+            if header.state_digest != self.state_digest() {
+                return Err(ReplayError::State { op, position });
             }
-            FrameKind::CreateTransfers => self.begin_transfers(TransferBatch {
-                members: members(frame),
-                events: transfers(frame),
-                base,
-                second_round: false,
-            }),
-            FrameKind::CreateAccounts => self.begin_accounts(AccountBatch {
-                members: members(frame),
-                events: accounts(frame),
-                base,
-            }),
-            FrameKind::Fence => self.begin_fence(FenceBatch {
-                members: members(frame),
-                ids: frame.ids().to_vec(),
-                base,
-            }),
-            FrameKind::Expire => self.begin_expiry(base),
-        }
-        let decided = self.poll(Timestamp(0), Permit::Reads)?;
-        let Some(decided) = decided else {
+            self.parts.sequence.step_over(header.end(), header.op, header.timestamp);
+            self.handle_committed(header.op);
+            return Ok(());
+        };
+        let Some(decided) = self.decide_again(activity, records)? else {
             return Err(ReplayError::Decision { op, position, what: "nothing rather" });
         };
-        self.handle_committed(header.op);
+        let decided = self.written(decided);
+        self.handle_committed(decided.header().op);
         compare(&decided, frame)
+    }
+
+    /// Leads the work of a frame, and only that, to its end.
+    fn decide_again(
+        &mut self,
+        mut activity: Activity,
+        records: &mut impl Records,
+    ) -> Result<Option<Frame>, ReplayError> {
+        activity.begin(&mut self.parts);
+        loop {
+            self.parts.crew.receive();
+            assert!(!self.parts.crew.is_waiting(), "the owners answer at once");
+            match activity.lead(&mut self.parts) {
+                Led::Asked(asked) => activity = asked,
+                Led::Cold(cold, needs) => {
+                    for need in needs {
+                        let loaded = records.load(need.load)?;
+                        self.parts.past.loads.keep_for_replay(loaded);
+                    }
+                    activity = cold;
+                }
+                Led::Done => return Ok(None),
+                Led::Written(frame) => {
+                    self.parts.past.loads.forget_replayed();
+                    return Ok(Some(frame));
+                }
+            }
+        }
     }
 }
 
@@ -115,36 +124,4 @@ fn compare(decided: &Frame, recorded: &FrameView<'_>) -> Result<(), ReplayError>
         Some(&(_, what)) => Err(ReplayError::Decision { op, position, what }),
         None => Ok(()),
     }
-}
-
-fn members(frame: &FrameView<'_>) -> Vec<Member> {
-    let requests = frame.requests().iter();
-    requests.map(|&events| Member { source: None, events: events as usize }).collect()
-}
-
-fn transfers(frame: &FrameView<'_>) -> Vec<Transfer> {
-    let mut refusals = frame.refusals().iter().peekable();
-    let mut amendments = frame.amendments().iter().peekable();
-    (0_u32..)
-        .zip(frame.transfers())
-        .map(|(index, entry)| {
-            if refusals.next_if(|refusal| refusal.index == index).is_some() {
-                return entry.transfer;
-            }
-            let amendment = amendments.next_if(|amendment| amendment.index == index);
-            restore(&entry.transfer, amendment)
-        })
-        .collect()
-}
-
-fn accounts(frame: &FrameView<'_>) -> Vec<Account> {
-    let mut refusals = frame.refusals().iter().peekable();
-    (0_u32..)
-        .zip(frame.accounts())
-        .map(|(index, account)| {
-            let refused = refusals.next_if(|refusal| refusal.index == index).is_some();
-            let keep = refused || account.has(AccountFlags::IMPORTED);
-            Account { timestamp: if keep { account.timestamp } else { 0 }, ..*account }
-        })
-        .collect()
 }

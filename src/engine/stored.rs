@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use super::core::Records;
+use super::past::Records;
 use super::query::{CommittedLog, Scanned};
 use crate::io::Storage;
 use crate::ledger::{AccountBalance, Op, Transfer};
@@ -65,9 +65,29 @@ impl<S: Storage> Records for StoredLog<S> {
         self.records.read_transfer(position).map(|stored| stored.entry.transfer)
     }
 
-    fn created_at(&mut self, frame: Position, timestamp: u64) -> Result<bool, RecordError> {
-        let view = self.view(frame)?;
-        Ok(created(&view).iter().any(|transfer| transfer.timestamp == timestamp))
+    fn created_at(
+        &mut self,
+        first: Position,
+        until: Position,
+        timestamp: u64,
+    ) -> Result<bool, RecordError> {
+        let mut found = false;
+        self.scan(first, until, &mut |scanned| created_in(scanned, timestamp, &mut found))?;
+        Ok(found)
+    }
+}
+
+/// Goes on until a frame tells whether any transfer was created at that timestamp.
+pub fn created_in(scanned: Scanned<'_>, timestamp: u64, found: &mut bool) -> ControlFlow<()> {
+    let Scanned::Created(transfers) = scanned else { return ControlFlow::Continue(()) };
+    // Transfers are created in the order of their timestamps.
+    let at = transfers.partition_point(|transfer| transfer.timestamp < timestamp);
+    match transfers.get(at) {
+        None => ControlFlow::Continue(()),
+        Some(transfer) => {
+            *found = transfer.timestamp == timestamp;
+            ControlFlow::Break(())
+        }
     }
 }
 

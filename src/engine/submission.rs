@@ -17,7 +17,15 @@ pub struct Source {
     pub correlation: u64,
 }
 
-/// A request that waits for its turn.
+impl Source {
+    /// Whether both came from the same connection.
+    #[must_use]
+    pub const fn is_same_connection(self, other: Self) -> bool {
+        self.core == other.core && self.slot == other.slot && self.generation == other.generation
+    }
+}
+
+/// A request, as a connection hands it in.
 #[derive(Debug)]
 pub struct Submission {
     /// Who asked.
@@ -47,4 +55,14 @@ pub enum Release {
         /// What is to be read.
         read: LongRead,
     },
+}
+
+impl Release {
+    /// The op that it reflects.
+    #[must_use]
+    pub const fn op(&self) -> Op {
+        match self {
+            Self::Reply { op, .. } | Self::Query { op, .. } => *op,
+        }
+    }
 }

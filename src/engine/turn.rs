@@ -1,6 +1,7 @@
 //! Whose turn it is: reads, expiries and writes, none of them twice while another waits.
 
-use super::core::{Engine, Records};
+use super::core::Engine;
+use super::kinds::Activity;
 use super::owners::Owners;
 use crate::ledger::Timestamp;
 use crate::wire::{Reply, RequestError};
@@ -35,41 +36,53 @@ impl Turn {
     }
 }
 
-impl<O: Owners, R: Records> Engine<O, R> {
-    /// Starts what is next: reads, then an expiry that is due, then writes, and none of them twice
-    /// in a row while another waits.
-    pub(super) fn begin(&mut self, now: Timestamp, permit: Permit) -> bool {
-        let base = Timestamp(self.end.timestamp.0.max(now.0));
+impl<O: Owners> Engine<O> {
+    /// What is next: reads, then an expiry that is due, then writes, and none of them twice in a row
+    /// while another waits.
+    pub(super) fn next_activity(&mut self, now: Timestamp, permit: Permit) -> Option<Activity> {
+        let base = self.parts.sequence.base(now);
         for turn in self.last_turn.next_ones() {
-            let begun = match turn {
-                Turn::Reads => self.order.has_reads(),
+            let activity = match turn {
+                Turn::Reads => {
+                    self.order.has_reads().then(|| Activity::reads(self.order.take_reads()))
+                }
                 Turn::Expiry => {
-                    permit == Permit::All && self.next_expiry.is_some_and(|at| at <= base)
+                    let next = self.parts.sequence.next_expiry;
+                    let due = permit == Permit::All && next.is_some_and(|at| at <= base);
+                    due.then(|| Activity::expiry(base))
                 }
-                Turn::Writes => permit != Permit::Reads && self.order.has_writes(),
+                Turn::Writes if permit == Permit::Reads => None,
+                Turn::Writes => self.next_batch(base),
             };
-            if begun {
+            if activity.is_some() {
                 self.last_turn = turn;
-                match turn {
-                    Turn::Reads => self.begin_reads(),
-                    Turn::Expiry => self.begin_expiry(base),
-                    Turn::Writes => {
-                        if let Some(group) = self.order.take_writes() {
-                            self.begin_writes(group, base);
-                        }
-                    }
-                }
-                return true;
+                return activity;
             }
         }
-        false
+        None
+    }
+
+    /// The next batch for which there is room.
+    fn next_batch(&mut self, base: Timestamp) -> Option<Activity> {
+        while let Some(mut gathered) = self.order.take_writes() {
+            for (member, error) in self.parts.books.refuse_what_does_not_fit(&mut gathered) {
+                self.parts.past.loads.release(member.arrival);
+                self.parts.reply(member.submission.source, Reply::Error(error));
+            }
+            let activity = Activity::batch(gathered, base);
+            if activity.is_some() {
+                return activity;
+            }
+        }
+        None
     }
 
     /// Refuses all writes that wait for their turn, because the log can't take them.
     pub fn refuse_writes(&mut self, error: &RequestError) {
-        while let Some(group) = self.order.take_writes() {
-            for member in group.members {
-                self.reply(member.source, Reply::Error(error.clone()));
+        while let Some(gathered) = self.order.take_writes() {
+            for member in gathered.members {
+                self.parts.past.loads.release(member.arrival);
+                self.parts.reply(member.submission.source, Reply::Error(error.clone()));
             }
         }
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering, fence};
 
 use crossbeam::queue::SegQueue;
 
-use crate::engine::{Job, Source, Submission};
+use crate::engine::{Job, Loaded, Source, Submission};
 use crate::io::Waker;
 use crate::ledger::Op;
 use crate::wire::Reply;
@@ -24,6 +24,8 @@ pub(super) enum Message {
     Job(Job),
     /// A job that the owner has done, back to the sequencer.
     Done(usize, Job),
+    /// Old records, to the sequencer.
+    Loaded(Vec<Loaded>),
     /// Nothing more will come: flush and say so.
     Drain,
 }

@@ -12,6 +12,7 @@ mod core;
 mod credit;
 mod gather;
 mod growth;
+mod loader;
 mod mailbox;
 mod notify;
 mod open;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::engine::{
-    Engine, EngineOptions, IdHasher, Inline, LogEnd as EngineEnd, Partition, ReplayError, StoredLog,
+    Engine, EngineOptions, IdHasher, Inline, Partition, ReplayError, StoredLog, Tip,
 };
 use crate::io::{Clock, Directory, Storage, SystemClock};
 use crate::ledger::{Op, RULES_VERSION, Timestamp};
@@ -78,7 +78,7 @@ pub struct Opened {
     /// Which log it is.
     pub identity: LogIdentity,
     /// Its state.
-    pub engine: Engine<Inline, StoredLog<Directory>>,
+    pub engine: Engine<Inline>,
     /// Where the writer goes on.
     pub end: LogEnd<Directory>,
 }
@@ -154,7 +154,7 @@ pub struct ReplayOptions {
 }
 
 /// The state that a log leads to, and where a writer goes on.
-pub type Replayed<S> = (Engine<Inline, StoredLog<S>>, LogEnd<S>);
+pub type Replayed<S> = (Engine<Inline>, LogEnd<S>);
 
 /// Replays the log in `storage`, decides what its end is, and gives the state with the place where
 /// a writer goes on. The same for every storage, so that the simulator takes this way too.
@@ -167,10 +167,11 @@ pub fn replay<S: Storage>(
     options: ReplayOptions,
 ) -> Result<Replayed<S>, OpenError> {
     let identity = LogIdentity { cluster: meta.config.cluster, layout: meta.config.layout() };
-    let mut engine = empty_engine(storage, identity, &meta.config, options);
+    let mut engine = empty_engine(identity, &meta.config, options);
+    let mut records = StoredLog::new(storage.clone(), identity.layout, identity.cluster);
     let mut reader = LogReader::open_to_continue(storage.clone(), identity, meta.hint.committed)?;
     while let Some(frame) = reader.next_frame()? {
-        engine.replay(&frame)?;
+        engine.replay(&frame, &mut records)?;
     }
     let input = RecoveryInput {
         timestamp: engine.end().timestamp,
@@ -195,7 +196,7 @@ pub fn replay<S: Storage>(
         (None, None) => {}
     }
     let progress = end.progress();
-    engine.continue_from(EngineEnd {
+    engine.continue_from(Tip {
         position: progress.end,
         op: progress.op,
         epoch: progress.epoch,
@@ -204,16 +205,14 @@ pub fn replay<S: Storage>(
     Ok((engine, end))
 }
 
-fn empty_engine<S: Storage>(
-    storage: &S,
+fn empty_engine(
     identity: LogIdentity,
     config: &ClusterConfig,
     options: ReplayOptions,
-) -> Engine<Inline, StoredLog<S>> {
+) -> Engine<Inline> {
     let ReplayOptions { partitions, hash_key, recent_bytes_max, .. } = options;
     let hasher = IdHasher::new(hash_key);
     let owners = Inline::new((0..partitions).map(|_| Partition::new(hasher)).collect());
-    let records = StoredLog::new(storage.clone(), identity.layout, identity.cluster);
     let options = EngineOptions {
         layout: identity.layout,
         hash_key,
@@ -221,9 +220,8 @@ fn empty_engine<S: Storage>(
         holds_max: config.holds_max,
         recent_bytes_max,
     };
-    let end =
-        EngineEnd { position: Position::NONE, op: Op(0), epoch: Epoch(0), timestamp: Timestamp(0) };
-    Engine::new(owners, records, options, end)
+    let tip = Tip { position: Position::NONE, op: Op(0), epoch: Epoch(0), timestamp: Timestamp(0) };
+    Engine::new(owners, options, tip)
 }
 
 /// A key that nobody outside the process can know.

@@ -33,7 +33,7 @@ pub(super) fn run(mut core: Core, mut partition: Partition) {
                 }
                 Message::Reply { to, op, reply } => core.deliver(to, op, &reply),
                 Message::Drain => drain = true,
-                Message::Submit(_) | Message::Done(..) => {}
+                Message::Submit(_) | Message::Done(..) | Message::Loaded(_) => {}
             }
         }
         core.settle();

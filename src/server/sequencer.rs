@@ -15,16 +15,16 @@ use super::owners::CoreOwners;
 use super::pace::permit;
 use super::query::Query;
 use super::residence::Residence;
-use crate::engine::{Engine, Permit, Release, Source, StoredLog};
+use crate::engine::{Engine, Load, Permit, Release, Source};
 use crate::fatal::{self, Reason};
-use crate::io::Directory;
 use crate::io::phases::{Phase, lap};
 use crate::ledger::{Op, Timestamp};
+use crate::limits::PARKED_EVENTS_MAX;
 use crate::log::LogHandle;
 use crate::wire::{ErrorCode, Reply, RequestError};
 
 /// The engine as the server runs it.
-pub(super) type ServerEngine = Engine<CoreOwners, StoredLog<Directory>>;
+pub(super) type ServerEngine = Engine<CoreOwners>;
 
 /// What writes are told while there is no space for more of the log.
 pub(super) const LOG_FULL: &str = "the disk of the log is full; reads are still served";
@@ -34,6 +34,8 @@ pub(super) struct Sequencer {
     pub(super) engine: ServerEngine,
     pub(super) log: LogHandle,
     pub(super) queries: Sender<Query>,
+    /// Where old records are read.
+    pub(super) loader: Sender<Vec<Load>>,
     pub(super) core: Core,
     /// Fills in what the engine doesn't know.
     pub(super) complete_status: Box<dyn Fn(&mut crate::wire::StatusReport)>,
@@ -56,7 +58,8 @@ impl Sequencer {
             lap(Phase::Route);
             busy |= self.release();
             shared.log_full.store(self.log.progress().is_full(), Ordering::Relaxed);
-            let waiting = self.engine.waiting_events() as u64;
+            let parked = self.engine.parked_events().saturating_sub(PARKED_EVENTS_MAX);
+            let waiting = (self.engine.waiting_events() + parked) as u64;
             let had_room = shared.has_room();
             shared.waiting_events.store(waiting, Ordering::Relaxed);
             if !had_room && shared.has_room() {
@@ -93,6 +96,7 @@ impl Sequencer {
                 Message::Submit(submission) => self.engine.submit(submission),
                 Message::Reply { to, op, reply } => self.deliver(to, op, reply),
                 Message::Done(owner, job) => self.engine.handle_done(owner, job),
+                Message::Loaded(loaded) => self.engine.handle_loaded(&loaded),
                 Message::Job(_) | Message::Drain => {}
             }
         }
@@ -110,18 +114,22 @@ impl Sequencer {
             self.engine.refuse_writes(&error.with_detail(LOG_FULL));
         }
         let now = Timestamp(self.core.site.now_unix_ns());
-        match self.engine.poll(now, self.permit()) {
-            Ok(Some(frame)) => {
-                // The permit has made sure of room: this thread alone fills the queue.
-                if self.log.submit(frame).is_err() {
-                    fatal::stop(Reason::LogWriteFailed, "the log's queue overflowed");
-                }
-                lap(Phase::Build);
-                true
+        let frame = self.engine.poll(now, self.permit());
+        let mut busy = frame.is_some();
+        if let Some(frame) = frame {
+            // The permit has made sure of room: this thread alone fills the queue.
+            if self.log.submit(frame).is_err() {
+                fatal::stop(Reason::LogWriteFailed, "the log's queue overflowed");
             }
-            Ok(None) => false,
-            Err(error) => fatal::stop(Reason::DataUnreadable, &error.to_string()),
+            lap(Phase::Build);
         }
+        while let Some(loads) = self.engine.poll_load() {
+            busy = true;
+            if self.loader.send(loads).is_err() {
+                fatal::stop(Reason::DataUnreadable, "the thread that reads old records has ended");
+            }
+        }
+        busy
     }
 
     fn permit(&self) -> Permit {

@@ -26,12 +26,12 @@ use super::notify::notify;
 use super::open::{OpenError, Opened, cluster_config, initialize, open};
 use super::owner;
 use super::owners::CoreOwners;
-use super::query;
 use super::residence::Residence;
 use super::sequencer::{Sequencer, ServerEngine};
 use super::shared::{Counters, Shared};
 use super::site::Site;
-use crate::engine::{Partition, StoredLog};
+use super::{loader, query};
+use crate::engine::{Load, Partition, StoredLog};
 use crate::io::phases::{self, Published};
 use crate::io::{Clock, Sleeper, Sockets, SystemClock, leave_processors, processors, sleeper};
 use crate::limits::PARTITIONS_MAX;
@@ -184,11 +184,9 @@ pub fn serve(config: &ServerConfig, ready: impl FnOnce(SocketAddr)) -> Result<()
     let bell = Arc::clone(&mailboxes);
     let options = WriterOptions { kind: config.log_writer, ..WriterOptions::default() };
     let writer = LogWriter::start(end, options, Box::new(move |_| bell[0].ring()))?;
-    let queries = query::spawn(
-        StoredLog::new(directory, identity.layout, identity.cluster),
-        Arc::clone(&shared),
-    )
-    .map_err(StartError::Thread)?;
+    let stored = || StoredLog::new(directory.clone(), identity.layout, identity.cluster);
+    let queries = query::spawn(stored(), Arc::clone(&shared)).map_err(StartError::Thread)?;
+    let loader = loader::spawn(stored(), Arc::clone(&shared)).map_err(StartError::Thread)?;
     let growth = growth::spawn().map_err(StartError::Thread)?;
     let mut partitions = Vec::new();
     let engine = engine.with_owners(|inline| {
@@ -197,7 +195,8 @@ pub fn serve(config: &ServerConfig, ready: impl FnOnce(SocketAddr)) -> Result<()
         CoreOwners::new(partitions.remove(0), Arc::clone(&mailboxes))
     });
     let status = status_of(config, &shared, writer.handle().clone());
-    let sequencer = SequencerParts { engine, log: writer.handle().clone(), queries, status };
+    let sequencer =
+        SequencerParts { engine, log: writer.handle().clone(), queries, loader, status };
     start_cores(&shared, sequencer, partitions, bells, &pinned)?;
     let address = local_address(&listener)
         .map_err(|source| StartError::Listen { address: config.listen, source })?;
@@ -225,6 +224,7 @@ struct SequencerParts {
     engine: ServerEngine,
     log: LogHandle,
     queries: crossbeam::channel::Sender<query::Query>,
+    loader: crossbeam::channel::Sender<Vec<Load>>,
     status: Box<dyn Fn(&mut StatusReport) + Send>,
 }
 
@@ -314,10 +314,10 @@ fn start_cores(
     let cores = bells.len();
     let mut runs: Vec<RunCore> = Vec::with_capacity(cores);
     runs.push(Box::new(move |core| {
-        let SequencerParts { engine, log, queries, status } = sequencer;
+        let SequencerParts { engine, log, queries, loader, status } = sequencer;
         let complete_status = Box::new(move |report: &mut StatusReport| status(report));
         let residence = Residence::default();
-        Sequencer { engine, log, queries, core, complete_status, residence }.run();
+        Sequencer { engine, log, queries, loader, core, complete_status, residence }.run();
     }));
     for partition in partitions {
         runs.push(Box::new(move |core| owner::run(core, partition)));

@@ -9,9 +9,9 @@ use std::rc::Rc;
 
 use super::compare::Subject;
 use crate::engine::{
-    CommittedLog, Engine, EngineOptions, Grower, Growth, IdHasher, Inline, LogEnd, Partition,
-    Permit, Records, Release, ReplayError, Scanned, Source, Submission, balance_of, created,
-    growth, run_query, visit_frame,
+    CommittedLog, Engine, EngineOptions, Grower, Growth, IdHasher, Inline, Loaded, Partition,
+    Permit, Records, Release, ReplayError, Scanned, Source, Submission, Tip, balance_of,
+    created_in, growth, run_query, visit_frame,
 };
 use crate::io::to_usize;
 use crate::ledger::{
@@ -81,10 +81,15 @@ impl Records for MemoryLog {
         self.entry(position).map(|entry| entry.transfer)
     }
 
-    fn created_at(&mut self, frame: Position, timestamp: u64) -> Result<bool, RecordError> {
-        self.with(frame, |view| {
-            Some(created(view).iter().any(|transfer| transfer.timestamp == timestamp))
-        })
+    fn created_at(
+        &mut self,
+        first: Position,
+        until: Position,
+        timestamp: u64,
+    ) -> Result<bool, RecordError> {
+        let mut found = false;
+        self.scan(first, until, &mut |scanned| created_in(scanned, timestamp, &mut found))?;
+        Ok(found)
     }
 }
 
@@ -126,10 +131,11 @@ impl CommittedLog for MemoryLog {
 
 /// An engine with its partitions in line and its log in memory.
 pub struct Harness {
-    engine: Engine<Inline, MemoryLog>,
+    engine: Engine<Inline>,
     /// Tables of any size are lent out to grow, and come back a few requests later.
     grower: Grower,
     grown: u64,
+    loaded: u64,
     log: MemoryLog,
     sealer: Sealer,
     correlation: u64,
@@ -143,9 +149,10 @@ impl Harness {
         let log = MemoryLog::default();
         let (growth, grower) = growth(0);
         Self {
-            engine: engine_over(partitions, log.clone(), &growth),
+            engine: engine_over(partitions, &growth),
             grower,
             grown: 0,
+            loaded: 0,
             log,
             sealer: Sealer::new(CLUSTER, ChainValue::START),
             correlation: 0,
@@ -162,6 +169,12 @@ impl Harness {
     #[must_use]
     pub const fn grown(&self) -> u64 {
         self.grown
+    }
+
+    /// How many old records were read for requests that waited for them.
+    #[must_use]
+    pub const fn loaded(&self) -> u64 {
+        self.loaded
     }
 
     /// The digest of the whole state, whatever the number of partitions.
@@ -182,7 +195,7 @@ impl Harness {
                 ReplayError::Record(RecordError::Damaged { position: *position, source })
             })?;
             harness.grown += u64::from(harness.grower.step());
-            harness.engine.replay(&view)?;
+            harness.engine.replay(&view, &mut log.clone())?;
             let mut copy = FrameBuf::new();
             copy.resize(bytes.bytes().len());
             copy.bytes_mut().copy_from_slice(bytes.bytes());
@@ -196,8 +209,8 @@ impl Harness {
         let count = requests.len();
         for request in requests {
             self.correlation += 1;
-            let slot = u32::try_from(self.correlation % 3).unwrap_or(0);
-            let source = Source { core: 0, slot, generation: 0, correlation: self.correlation };
+            // One connection: its requests are ordered as they came, whatever each waits for.
+            let source = Source { core: 0, slot: 0, generation: 0, correlation: self.correlation };
             self.engine.submit(Submission { source, request });
         }
         self.turn(clock, permit);
@@ -220,14 +233,20 @@ impl Harness {
     fn turn(&mut self, clock: Timestamp, permit: Permit) -> Vec<std::sync::Arc<Frame>> {
         self.grown += u64::from(self.grower.step());
         let mut frames = Vec::new();
-        while let Some(frame) =
-            self.engine.poll(clock, permit).expect("the log in memory can be read")
-        {
-            self.log.push(&mut self.sealer, &frame);
-            self.engine.handle_committed(frame.header().op);
-            frames.push(frame);
+        loop {
+            if let Some(frame) = self.engine.poll(clock, permit) {
+                self.log.push(&mut self.sealer, &frame);
+                self.engine.handle_committed(frame.header().op);
+                frames.push(frame);
+            } else if let Some(loads) = self.engine.poll_load() {
+                let read = |load| self.log.load(load).expect("the log in memory can be read");
+                let loaded: Vec<Loaded> = loads.into_iter().map(read).collect();
+                self.loaded += loaded.len() as u64;
+                self.engine.handle_loaded(&loaded);
+            } else {
+                return frames;
+            }
         }
-        frames
     }
 
     fn ask_one(&mut self, request: Request) -> Reply {
@@ -236,7 +255,7 @@ impl Harness {
     }
 }
 
-fn engine_over(partitions: usize, log: MemoryLog, growth: &Growth) -> Engine<Inline, MemoryLog> {
+fn engine_over(partitions: usize, growth: &Growth) -> Engine<Inline> {
     let hash_key = 0x5eed;
     let hasher = IdHasher::new(hash_key);
     let partition = || {
@@ -253,9 +272,8 @@ fn engine_over(partitions: usize, log: MemoryLog, growth: &Growth) -> Engine<Inl
         holds_max: 1 << 30,
         recent_bytes_max: 64 << 10,
     };
-    let end =
-        LogEnd { position: layout.first(), op: Op(0), epoch: Epoch(1), timestamp: Timestamp(0) };
-    Engine::new(owners, log, options, end)
+    let tip = Tip { position: layout.first(), op: Op(0), epoch: Epoch(1), timestamp: Timestamp(0) };
+    Engine::new(owners, options, tip)
 }
 
 fn filter_error(reply: &Reply) -> FilterError {

@@ -79,6 +79,7 @@ impl World {
         self.life += 1;
         self.turn_due = false;
         self.queries.clear();
+        self.loads.clear();
         self.disk_full = false;
         self.disk_broken = false;
         let connections: Vec<u64> = self.connections.keys().copied().collect();

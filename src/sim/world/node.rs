@@ -10,7 +10,9 @@ use std::io;
 use std::sync::Arc;
 
 use super::damage::Stretch;
-use crate::engine::{Engine, Inline, Release, Source, StoredLog, Submission};
+use crate::engine::{
+    Engine, Inline, Load, Loaded, Records, Release, Source, StoredLog, Submission,
+};
 use crate::io::StorageFile;
 use crate::io::memory::{MemoryFile, MemoryStorage};
 use crate::ledger::Timestamp;
@@ -64,7 +66,7 @@ pub(super) struct Begun {
 
 /// A running server's inside.
 pub(super) struct Node {
-    pub(super) engine: Engine<Inline, StoredLog<MemoryStorage>>,
+    pub(super) engine: Engine<Inline>,
     pub(super) queries: StoredLog<MemoryStorage>,
     writer: SteppedWriter<MemoryStorage>,
     meta: MetaFile<MemoryFile>,
@@ -114,16 +116,28 @@ impl Node {
     }
 
     /// Makes the next batches and queues their frames for the log.
-    pub(super) fn order(&mut self, unix_ns: u64) -> Result<(), Stop> {
+    pub(super) fn order(&mut self, unix_ns: u64) {
         loop {
             let ahead = self.engine.end().op.0 - self.durable().op.0;
             let permit = permit(ahead, self.engine.waiting_events());
             match self.engine.poll(Timestamp(unix_ns), permit) {
-                Ok(Some(frame)) => self.queue.push_back(frame),
-                Ok(None) => return Ok(()),
-                Err(error) => return Err(error.to_string()),
+                Some(frame) => self.queue.push_back(frame),
+                None => return,
             }
         }
+    }
+
+    /// Old records that requests wait for, to be read some time.
+    pub(super) fn next_loads(&mut self) -> Option<Vec<Load>> {
+        self.engine.poll_load()
+    }
+
+    /// The thread that reads old records has read these.
+    pub(super) fn read_records(&mut self, loads: Vec<Load>) -> Result<(), Stop> {
+        let loaded: Result<Vec<Loaded>, _> =
+            loads.into_iter().map(|load| self.queries.load(load)).collect();
+        self.engine.handle_loaded(&loaded.map_err(|error| error.to_string())?);
+        Ok(())
     }
 
     /// Seals what there is room for and starts the writes that are due, up to the first that fails.
@@ -212,7 +226,7 @@ impl Node {
     pub(super) fn ask(&mut self, request: Request) -> Result<Reply, Stop> {
         let source = Source { core: 0, slot: ASKER_SLOT, generation: 0, correlation: 0 };
         self.engine.submit(Submission { source, request });
-        self.order(0)?;
+        self.order(0);
         match self.engine.poll_release() {
             Some(Release::Reply { reply, .. }) => Ok(reply),
             Some(Release::Query { read, .. }) => {

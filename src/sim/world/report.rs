@@ -41,11 +41,12 @@ pub enum Count {
     LateRequests,
     Resent,
     StartsOnFullDisk,
+    OldRecords,
 }
 
 impl Count {
     /// What must occur in any large set of seeds.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::Events,
         Self::Calls,
         Self::AnswersChecked,
@@ -79,6 +80,7 @@ impl Count {
         Self::LateRequests,
         Self::Resent,
         Self::StartsOnFullDisk,
+        Self::OldRecords,
     ];
 }
 

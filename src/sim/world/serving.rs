@@ -55,7 +55,19 @@ impl World {
         let (wall_ns, now_ns) = (self.wall_ns(), self.now_ns);
         let Some(node) = &mut self.node else { return Ok(()) };
         let mut begun = Vec::new();
-        let ordered = node.order(wall_ns).and_then(|()| node.begin_writes(now_ns, &mut begun));
+        node.order(wall_ns);
+        let written = node.begin_writes(now_ns, &mut begun);
+        let mut loads = Vec::new();
+        while let Some(next) = node.next_loads() {
+            loads.push(next);
+        }
+        for loads in loads {
+            self.next_load += 1;
+            note!(self, "load {}: {} old records", self.next_load, loads.len());
+            self.loads.insert(self.next_load, loads);
+            let wait_ns = self.chance.disk.between(10_000, 2_000_000);
+            self.after(wait_ns, Event::LoadEnds(self.life, self.next_load));
+        }
         for write in begun {
             note!(
                 self,
@@ -71,7 +83,7 @@ impl World {
             self.after(wait_ns, Event::WriteEnds(self.life, write.id));
             self.tempt_fate();
         }
-        if let Err(reason) = ordered {
+        if let Err(reason) = written {
             return self.stopped(&reason);
         }
         self.release()?;
@@ -120,6 +132,17 @@ impl World {
                 }
             }
         }
+        Ok(())
+    }
+
+    pub(super) fn load_ends(&mut self, id: u64) -> Result<(), Wrong> {
+        let Some(loads) = self.loads.remove(&id) else { return Ok(()) };
+        let Some(node) = &mut self.node else { return Ok(()) };
+        self.report.add(Count::OldRecords, loads.len() as u64);
+        if let Err(reason) = node.read_records(loads) {
+            return self.stopped(&reason);
+        }
+        self.wake_node();
         Ok(())
     }
 

@@ -11,6 +11,7 @@ use super::network::Connection;
 use super::node::Node;
 use super::report::{Count, Report};
 use super::serving::Query;
+use crate::engine::Load;
 use crate::io::memory::MemoryStorage;
 use crate::ledger::Op;
 use crate::log::{ClusterConfig, ClusterId, LogIdentity};
@@ -45,6 +46,8 @@ pub(super) enum Event {
     WriteEnds(u64, u64),
     /// The query thread is done.
     QueryEnds(u64, u64),
+    /// The thread that reads old records is done.
+    LoadEnds(u64, u64),
     /// The keeper's thread wakes.
     Keeper(u64),
     /// Someone starts the server.
@@ -80,6 +83,8 @@ pub(super) struct World {
     pub(super) turn_due: bool,
     pub(super) queries: BTreeMap<u64, Query>,
     pub(super) next_query: u64,
+    pub(super) loads: BTreeMap<u64, Vec<Load>>,
+    pub(super) next_load: u64,
     /// Writes that the last power cut interrupted.
     pub(super) in_flight_at_crash: Vec<Stretch>,
     /// The disk has no room, or had none a moment ago.
@@ -160,6 +165,8 @@ impl World {
             turn_due: false,
             queries: BTreeMap::new(),
             next_query: 0,
+            loads: BTreeMap::new(),
+            next_load: 0,
             in_flight_at_crash: Vec::new(),
             disk_full: false,
             disk_broken: false,
@@ -224,6 +231,7 @@ impl World {
             Event::Turn(life) if life == self.life => self.turn(),
             Event::WriteEnds(life, id) if life == self.life => self.write_ends(id),
             Event::QueryEnds(life, id) if life == self.life => self.query_ends(id),
+            Event::LoadEnds(life, id) if life == self.life => self.load_ends(id),
             Event::Keeper(life) if life == self.life => self.keeper_wakes(),
             Event::StopNow(life) if life == self.life => self.stop_now(),
             Event::Start => self.start(),
@@ -239,6 +247,7 @@ impl World {
             Event::Turn(_)
             | Event::WriteEnds(..)
             | Event::QueryEnds(..)
+            | Event::LoadEnds(..)
             | Event::Keeper(_)
             | Event::StopNow(_)
             | Event::PowerCut(_) => Ok(()),

@@ -7,6 +7,9 @@ use crate::ledger::{Op, Transfer};
 use crate::log::{Frame, Position};
 
 /// A window over the end of the log.
+///
+/// Invariant: frames stand in the order of their positions without a gap, and none that isn't committed
+/// is missing.
 #[derive(Debug)]
 pub(super) struct Recent {
     frames: VecDeque<Arc<Frame>>,
@@ -20,6 +23,8 @@ impl Recent {
     }
 
     pub(super) fn push(&mut self, frame: Arc<Frame>) {
+        let end = self.frames.back().map_or(Position::NONE, |last| last.end());
+        assert!(frame.position() >= end, "frames come in the order in which they stand in the log");
         self.bytes += frame.memory_bytes();
         self.frames.push_back(frame);
     }
@@ -41,8 +46,35 @@ impl Recent {
         Some(entry.transfer)
     }
 
+    /// Where the oldest frame stands; beyond every position if there is none.
+    pub(super) fn oldest(&self) -> Position {
+        self.frames.front().map_or(Position(u64::MAX), |frame| frame.position())
+    }
+
+    /// Whether a transfer was created at exactly that timestamp, in the frame at `first` or behind it,
+    /// if the frames here are enough to tell.
+    pub(super) fn created_at(&self, first: Position, timestamp: u64) -> Option<bool> {
+        let from = self.frames.partition_point(|frame| frame.position() < first);
+        let mut is_enough = self.frames.get(from)?.position() == first;
+        for frame in self.frames.range(from..) {
+            let created = frame.transfers().iter().filter(|entry| !frame.is_refused(entry.index()));
+            for entry in created {
+                let at = entry.transfer.timestamp;
+                // Transfers are created in the order of their timestamps.
+                if at > timestamp {
+                    return is_enough.then_some(false);
+                }
+                is_enough = true;
+                if at == timestamp {
+                    return Some(true);
+                }
+            }
+        }
+        is_enough.then_some(false)
+    }
+
     /// The frame that covers a position, if it is still here.
-    pub(super) fn containing(&self, position: Position) -> Option<&Arc<Frame>> {
+    fn containing(&self, position: Position) -> Option<&Arc<Frame>> {
         let after = self.frames.partition_point(|frame| frame.position() <= position);
         let frame = self.frames.get(after.checked_sub(1)?)?;
         (position < frame.end()).then_some(frame)

@@ -1,0 +1,164 @@
+//! Requests of one kind that are ordered and decided together.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use super::Cold;
+use crate::engine::order::{Arrival, Gathered, Waiting};
+use crate::engine::owners::Owners;
+use crate::engine::parts::Parts;
+use crate::engine::past::Load;
+use crate::engine::submission::{Source, Submission};
+use crate::ledger::Timestamp;
+use crate::limits::EVENTS_PER_BATCH_MAX;
+use crate::log::{FrameBuilder, FrameView};
+use crate::wire::{Reply, Request};
+
+/// One request of a batch.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Member {
+    /// Who asked; none when the log is replayed.
+    pub(super) source: Option<Source>,
+    arrival: Arrival,
+    pub(super) events: usize,
+}
+
+/// A batch of events.
+///
+/// Invariant: the events of all members stand one behind the other, in the order of the members, and
+/// get the timestamps from `base + 1` on.
+#[derive(Debug)]
+pub(super) struct Batch<E> {
+    pub(super) members: Vec<Member>,
+    pub(super) events: Vec<E>,
+    pub(super) base: Timestamp,
+}
+
+impl<E: Copy> Batch<E> {
+    /// The batch of these requests.
+    pub(super) fn gather(
+        gathered: Gathered,
+        base: Timestamp,
+        events_of: impl Fn(Request) -> Vec<E>,
+    ) -> Self {
+        let mut batch =
+            Self { members: Vec::with_capacity(gathered.members.len()), events: Vec::new(), base };
+        for Waiting { arrival, submission: Submission { source, request } } in gathered.members {
+            let mut events = events_of(request);
+            batch.members.push(Member { source: Some(source), arrival, events: events.len() });
+            if batch.events.is_empty() {
+                // Without copying when there is nothing yet.
+                std::mem::swap(&mut batch.events, &mut events);
+                batch.events.reserve(gathered.events - batch.events.len());
+            } else {
+                batch.events.extend_from_slice(&events);
+            }
+        }
+        assert_eq!(batch.events.len(), gathered.events, "no event gets lost on the way");
+        assert!(batch.events.len() <= EVENTS_PER_BATCH_MAX, "a batch keeps to its bounds");
+        batch
+    }
+
+    /// The batch that a frame records, whose events are given.
+    pub(super) fn read_back(frame: &FrameView<'_>, events: Vec<E>) -> Self {
+        let requests = frame.requests().iter();
+        let member = |&events: &u32| Member {
+            source: None,
+            arrival: Arrival::default(),
+            events: events as usize,
+        };
+        Self { members: requests.map(member).collect(), events, base: frame.header().timestamp }
+    }
+
+    /// The last timestamp that the batch uses up.
+    pub(super) const fn last(&self) -> Timestamp {
+        Timestamp(self.base.0 + self.events.len() as u64)
+    }
+
+    /// The ranges of the events of each member.
+    pub(super) fn ranges(&self) -> impl Iterator<Item = (Option<Source>, Range<usize>)> {
+        self.members.iter().scan(0, |start, member| {
+            let range = *start..*start + member.events;
+            *start = range.end;
+            Some((member.source, range))
+        })
+    }
+
+    /// Writes the sizes of the requests.
+    pub(super) fn push_requests(&self, builder: &mut FrameBuilder) {
+        for member in &self.members {
+            builder.push_request(super::count(member.events));
+        }
+    }
+
+    /// Takes the requests out of which events are cold, each with what it needs, and with them the later
+    /// ones of the same connections, which may not overtake them.
+    pub(super) fn take_out(
+        &mut self,
+        cold: &[Cold],
+        request_of: impl Fn(Vec<E>) -> Request,
+    ) -> Vec<(Waiting, Vec<Load>)> {
+        let mut by_event: BTreeMap<usize, Vec<Load>> = BTreeMap::new();
+        for cold in cold {
+            by_event.entry(cold.event).or_default().push(cold.load);
+        }
+        let mut aside: BTreeSet<(u16, u32)> = BTreeSet::new();
+        let mut out = Vec::new();
+        let (mut members, mut events) = (Vec::new(), Vec::new());
+        let mut start = 0;
+        for member in std::mem::take(&mut self.members) {
+            let range = start..start + member.events;
+            start = range.end;
+            let Some(source) = member.source else {
+                unreachable!("only requests of connections are held up")
+            };
+            let line = (source.core, source.slot);
+            let is_behind = aside.contains(&line);
+            let loads = by_event.range(range.clone()).flat_map(|(_, loads)| loads);
+            // One behind another will be asked again what it needs when its turn comes.
+            let needs: Vec<Load> = if is_behind { Vec::new() } else { loads.copied().collect() };
+            if is_behind || !needs.is_empty() {
+                aside.insert(line);
+                let request = request_of(self.events[range].to_vec());
+                let submission = Submission { source, request };
+                out.push((Waiting { arrival: member.arrival, submission }, needs));
+            } else {
+                members.push(member);
+                events.extend_from_slice(&self.events[range]);
+            }
+        }
+        assert!(!out.is_empty(), "a cold event belongs to a request");
+        self.members = members;
+        self.events = events;
+        out
+    }
+
+    /// Lets go what the members held on to while they waited for their turn.
+    pub(super) fn release_records<O: Owners>(&self, parts: &mut Parts<O>) {
+        for member in &self.members {
+            parts.past.loads.release(member.arrival);
+        }
+    }
+
+    /// Answers each member with its part of the results.
+    pub(super) fn answer<O: Owners, T: Clone>(
+        &self,
+        parts: &mut Parts<O>,
+        results: &mut Vec<T>,
+        wrap: impl Fn(Vec<T>) -> Reply,
+    ) {
+        assert_eq!(results.len(), self.events.len(), "every event has its result");
+        self.release_records(parts);
+        if let [member] = self.members[..] {
+            if let Some(source) = member.source {
+                parts.reply(source, wrap(std::mem::take(results)));
+            }
+            return;
+        }
+        for (source, range) in self.ranges() {
+            if let Some(source) = source {
+                parts.reply(source, wrap(results[range].to_vec()));
+            }
+        }
+    }
+}
