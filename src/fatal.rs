@@ -18,6 +18,8 @@ pub enum Reason {
     DataUnreadable,
     /// The kernel no longer serves the connections, or reports what can't be.
     NetworkFailed,
+    /// The data directory is no longer the one that was opened.
+    DirectoryMoved,
 }
 
 impl Reason {
@@ -30,6 +32,7 @@ impl Reason {
             Self::DigestMismatch => 72,
             Self::DataUnreadable => 73,
             Self::NetworkFailed => 74,
+            Self::DirectoryMoved => 75,
         }
     }
 }

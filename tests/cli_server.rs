@@ -20,6 +20,11 @@ struct Server {
 impl Server {
     fn start(flags: &[&str]) -> Self {
         let directory = tempfile::tempdir().unwrap();
+        if let ["--cluster", cluster] = flags {
+            let init = ["init", "--segment-bytes", "16MiB", "--cluster", cluster];
+            let made = partita(directory.path(), &init, NOBODY, "");
+            assert!(made.status.success(), "{made:?}");
+        }
         let mut child = Command::new(env!("CARGO_BIN_EXE_partita"))
             .current_dir(directory.path())
             .args(["start", "--listen", "127.0.0.1:0", "--segment-bytes", "16MiB", "--cores", "1"])

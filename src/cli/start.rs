@@ -11,7 +11,7 @@ use super::config::{LogWriter, Settings};
 use super::exit::{Exit, Failure};
 use super::flags::{DataFlags, ServerFlags};
 use crate::fatal::{self, Reason};
-use crate::log::{CreateError, LogWriterKind, MetaError, Position, ReadError};
+use crate::log::{CreateError, LogWriterKind, MetaError, Position, ReadError, RecoveryError};
 use crate::server::{OpenError, ServerConfig, StartError, serve};
 
 /// Arguments of `start`.
@@ -24,15 +24,21 @@ pub(crate) struct StartArgs {
     /// Give up everything from this position of a damaged log on. Read docs/operating.md first.
     #[arg(long, value_name = "POSITION")]
     pub accept_loss_at: Option<u64>,
+    /// Refuse a data directory that holds no cluster instead of making a new one. So it is also with
+    /// --cluster, and under a service manager.
+    #[arg(long)]
+    pub no_create: bool,
 }
 
 /// What a server is started with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StartConfig {
-    /// The data directory; created on first use.
+    /// The data directory; created on first use, unless `never_create` says why not.
     pub data: PathBuf,
-    /// The cluster that the data must belong to; a new one gets this id.
+    /// The cluster that the data must belong to.
     pub cluster: Option<u128>,
+    /// Why a directory without a cluster is refused instead of getting a new one.
+    pub never_create: Option<&'static str>,
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
     /// Core threads, 1 to [`crate::limits::PARTITIONS_MAX`]; none leaves it to the server.
@@ -57,6 +63,11 @@ impl StartConfig {
         Self {
             data: settings.data.clone(),
             cluster: settings.cluster,
+            never_create: never_create(
+                settings.cluster,
+                args.no_create,
+                std::env::var_os("NOTIFY_SOCKET").is_some(),
+            ),
             listen: settings.listen,
             cores: settings.cores,
             log_writer: settings.log_writer,
@@ -66,6 +77,22 @@ impl StartConfig {
             client_timeout: settings.client_timeout_ms.map(Duration::from_millis),
             accept_loss_at: args.accept_loss_at,
         }
+    }
+}
+
+/// Why a start must not make a new cluster. Somebody who names a cluster, or runs a service, expects
+/// books that exist: an empty ledger in the place of a volume that isn't mounted would take every
+/// transfer a second time.
+const fn never_create(
+    cluster: Option<u128>,
+    no_create: bool,
+    is_service: bool,
+) -> Option<&'static str> {
+    match (cluster, no_create, is_service) {
+        (_, true, _) => Some("--no-create says so"),
+        (Some(_), ..) => Some("a cluster is named"),
+        (None, false, true) => Some("it runs under a service manager"),
+        (None, false, false) => None,
     }
 }
 
@@ -83,6 +110,7 @@ pub(crate) fn run(config: &StartConfig, out: &mut dyn Write) -> Result<Exit, Fai
         accounts_max: config.accounts_max,
         connections_max: config.connections_max,
         cluster: config.cluster,
+        never_create: config.never_create,
         client_timeout: config.client_timeout,
         accept_loss_at: config.accept_loss_at.map(Position),
     };
@@ -102,9 +130,11 @@ pub(crate) fn run(config: &StartConfig, out: &mut dyn Write) -> Result<Exit, Fai
 
 /// Doubt about the data ends the server with a status that its service manager knows: starting it
 /// again would only read the same damage again.
-const fn fatal_reason(error: &StartError) -> Option<Reason> {
+fn fatal_reason(error: &StartError) -> Option<Reason> {
     let StartError::Open { source, .. } = error else { return None };
     match source {
+        // Who may not look knows nothing about the data.
+        error if is_permission(error) => None,
         OpenError::Read(ReadError::Io { .. }) | OpenError::Meta(MetaError::Io(_)) => {
             Some(Reason::DataUnreadable)
         }
@@ -135,6 +165,7 @@ pub(crate) fn exit_of(error: &StartError) -> Exit {
 /// The class of what keeps a data directory from being opened.
 pub(crate) fn open_exit(error: &OpenError) -> Exit {
     match error {
+        error if is_permission(error) => Exit::Unavailable,
         OpenError::OtherCluster { .. }
         | OpenError::SegmentBytes(_)
         | OpenError::Meta(MetaError::Version { .. } | MetaError::Rules { .. }) => Exit::Usage,
@@ -143,6 +174,7 @@ pub(crate) fn open_exit(error: &OpenError) -> Exit {
         OpenError::Directory(_)
         | OpenError::Lock(_)
         | OpenError::Empty
+        | OpenError::Absent { .. }
         | OpenError::Create(CreateError::Io(_) | CreateError::Meta(MetaError::Io(_))) => {
             Exit::Unavailable
         }
@@ -151,5 +183,57 @@ pub(crate) fn open_exit(error: &OpenError) -> Exit {
         | OpenError::Read(_)
         | OpenError::Replay(_)
         | OpenError::Recovery(_) => Exit::Damaged,
+    }
+}
+
+/// Whether the operating system said that this user may not.
+fn is_permission(error: &OpenError) -> bool {
+    let source = match error {
+        OpenError::Directory(source)
+        | OpenError::Meta(MetaError::Io(source))
+        | OpenError::Read(ReadError::Io { source, .. } | ReadError::Directory(source))
+        | OpenError::Create(CreateError::Io(source) | CreateError::Meta(MetaError::Io(source)))
+        | OpenError::Recovery(
+            RecoveryError::Read(ReadError::Io { source, .. } | ReadError::Directory(source))
+            | RecoveryError::Sync(source)
+            | RecoveryError::Repair { source, .. },
+        ) => source,
+        _ => return false,
+    };
+    source.kind() == std::io::ErrorKind::PermissionDenied
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Error, ErrorKind};
+
+    use super::*;
+
+    #[test]
+    fn what_may_not_be_read_is_neither_damaged_nor_a_reason_to_stop_for_good() {
+        let io = |kind| ReadError::Io { segment: 0, offset: 0, source: Error::from(kind) };
+        for (kind, exit) in
+            [(ErrorKind::PermissionDenied, Exit::Unavailable), (ErrorKind::Other, Exit::Damaged)]
+        {
+            let errors = [
+                OpenError::Meta(MetaError::Io(Error::from(kind))),
+                OpenError::Read(io(kind)),
+                OpenError::Read(ReadError::Directory(Error::from(kind))),
+                OpenError::Recovery(RecoveryError::Read(io(kind))),
+            ];
+            for source in errors {
+                assert_eq!(open_exit(&source), exit, "{source}");
+                let error = StartError::Open { path: PathBuf::new(), source };
+                assert_eq!(fatal_reason(&error).is_none(), exit == Exit::Unavailable, "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_a_start_that_nobody_named_anything_for_makes_a_cluster() {
+        assert_eq!(never_create(None, false, false), None);
+        assert!(never_create(None, false, true).unwrap().contains("service"));
+        assert!(never_create(Some(1), false, false).unwrap().contains("cluster"));
+        assert!(never_create(Some(1), true, true).unwrap().contains("--no-create"));
     }
 }

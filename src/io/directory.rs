@@ -2,11 +2,17 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::storage::{Open, Storage, StorageFile};
+
+/// Who may do what with a file of the log: nobody but its owner. It holds the books in plain text.
+pub const FILE_MODE: u32 = 0o600;
+
+/// The same for the directories.
+pub const DIRECTORY_MODE: u32 = 0o700;
 
 /// A directory of a filesystem. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -40,6 +46,33 @@ impl Directory {
     }
 }
 
+/// Makes the directory and those above it, and makes their names durable: else a loss of power could
+/// take the whole directory away, with all that was synced in it.
+///
+/// # Errors
+/// If it can't be made.
+pub fn make_directories(path: &Path) -> io::Result<()> {
+    let is_missing = |path: &&Path| !path.as_os_str().is_empty() && !path.exists();
+    let missing: Vec<&Path> = path.ancestors().take_while(is_missing).collect();
+    fs::DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(path)?;
+    for made in missing {
+        let parent = made.parent().filter(|parent| !parent.as_os_str().is_empty());
+        File::open(parent.unwrap_or(Path::new(".")))?.sync_all()?;
+    }
+    Ok(())
+}
+
+/// Whether what is written there lies in memory alone and is gone with the machine.
+///
+/// # Errors
+/// If the file system can't be asked.
+pub fn is_in_memory(path: &Path) -> io::Result<bool> {
+    // The numbers of tmpfs and ramfs in the kernel's `magic.h`.
+    const IN_MEMORY: [u64; 2] = [0x0102_1994, 0x8584_58f6];
+    let kind = u64::from_ne_bytes(rustix::fs::statfs(path)?.f_type.to_ne_bytes());
+    Ok(IN_MEMORY.contains(&(kind & 0xffff_ffff)))
+}
+
 impl DirectoryFile {
     /// The file itself, for what only a real one can do.
     #[must_use]
@@ -53,6 +86,7 @@ impl Storage for Directory {
 
     fn open(&self, name: &str, open: Open) -> io::Result<DirectoryFile> {
         let mut options = OpenOptions::new();
+        options.mode(FILE_MODE);
         match open {
             Open::Read => options.read(true),
             Open::Write => options.read(true).write(true),
@@ -80,7 +114,7 @@ impl Storage for Directory {
     }
 
     fn create_directory(&self, name: &str) -> io::Result<()> {
-        match fs::create_dir(self.path_of(name)) {
+        match fs::DirBuilder::new().mode(DIRECTORY_MODE).create(self.path_of(name)) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
             other => other,
         }
@@ -157,6 +191,34 @@ impl DirectoryFile {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nobody_but_the_owner_may_look() {
+        use std::os::unix::fs::PermissionsExt;
+        let temporary = tempfile::tempdir().unwrap();
+        let path = temporary.path().join("a/b");
+        make_directories(&path).unwrap();
+        make_directories(&path).unwrap();
+        let directory = Directory::new(&path);
+        directory.create_directory("log").unwrap();
+        directory.open("log/file", Open::Create).unwrap();
+        for (name, mode) in [("", 0o700), ("../../a", 0o700), ("log", 0o700), ("log/file", 0o600)] {
+            let found = fs::metadata(directory.path_of(name)).unwrap().permissions().mode();
+            assert_eq!(found & 0o777, mode, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_directory_in_memory_is_told_from_one_on_a_disk() {
+        // The kernel's own lists are in neither.
+        assert!(!is_in_memory(Path::new("/proc")).unwrap());
+        assert!(is_in_memory(Path::new("/no such directory")).is_err());
+        let shared = Path::new("/dev/shm");
+        let mounts = fs::read_to_string("/proc/mounts").unwrap();
+        if mounts.lines().any(|line| line.contains(" /dev/shm tmpfs ")) {
+            assert!(is_in_memory(shared).unwrap());
+        }
+    }
 
     #[test]
     fn a_file_is_created_once_written_read_renamed_and_removed() {

@@ -6,6 +6,7 @@
 mod affinity;
 mod clock;
 mod directory;
+mod file_lock;
 mod map;
 pub mod memory;
 mod open_files;
@@ -20,7 +21,10 @@ mod width;
 
 pub use affinity::{leave_processors, processors};
 pub use clock::{Clock, Now, SystemClock};
-pub use directory::{Directory, DirectoryFile};
+pub use directory::{
+    DIRECTORY_MODE, Directory, DirectoryFile, FILE_MODE, is_in_memory, make_directories,
+};
+pub use file_lock::{is_locked, lock_file};
 pub use map::{FileMap, forget_cached};
 pub use open_files::raise_open_files;
 pub use prefetch::prefetch_read;

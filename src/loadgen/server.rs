@@ -66,6 +66,9 @@ impl OwnServer {
             .arg(data)
             .args(["--listen", "127.0.0.1:0", "--log", "warn"])
             .args(&options.flags)
+            // A server of our own makes its own cluster, whatever is set for others.
+            .env_remove("PARTITA_CLUSTER")
+            .env_remove("NOTIFY_SOCKET")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()

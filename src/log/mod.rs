@@ -28,7 +28,7 @@ pub use frame::{
 };
 pub use group::{Durable, GroupCommit, GroupConfig, GroupError, IN_FLIGHT_BYTES_MAX, WriteRequest};
 pub use inspect::{IdentityError, has_segments};
-pub use lock::{DirectoryLock, LockError};
+pub use lock::{DirectoryLock, DirectoryUse, DirectoryWatch, LockError, Moved};
 pub use meta::{ClusterConfig, CommitHint, Meta, MetaError, MetaFile};
 pub use position::{Epoch, Layout, Position, SEGMENT_BYTES_DEFAULT, SEGMENT_HEADER_BYTES};
 pub use prepare::{CreateError, Preparation, create_log, prepare_segment};

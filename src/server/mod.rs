@@ -25,6 +25,7 @@ mod sequencer;
 mod shared;
 mod site;
 mod start;
+mod watch;
 
 pub use open::{
     OpenError, Opened, ReplayOptions, Replayed, cluster_config, initialize, open, replay,

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::engine::{
     Engine, EngineOptions, IdHasher, Inline, Partition, ReplayError, StoredLog, Tip,
 };
-use crate::io::{Clock, Directory, Storage, SystemClock};
+use crate::io::{Clock, Directory, Storage, SystemClock, is_in_memory, make_directories};
 use crate::ledger::{Op, RULES_VERSION, Timestamp};
 use crate::log::{
     ClusterConfig, ClusterId, CreateError, DirectoryLock, Epoch, Layout, LockError, LogEnd,
@@ -40,6 +40,19 @@ pub enum OpenError {
     /// The directory holds no log.
     #[error("the data directory holds no log; `partita init` or `partita start` makes one")]
     Empty,
+    /// Nothing is there, and it must not be made: a volume that isn't mounted looks the same.
+    #[error(
+        "{} is here, and this start must not make a new one: {reason}. Is the volume mounted, and \
+         --data right? If there never was one, make it with `partita init{}` first",
+        Wanted(*cluster),
+        InitFlags(*cluster)
+    )]
+    Absent {
+        /// The cluster that was asked for.
+        cluster: Option<u128>,
+        /// What says so.
+        reason: &'static str,
+    },
     /// The directory belongs to another cluster.
     #[error(
         "the data directory belongs to cluster {found:032x}, not {wanted:032x}; check --data and \
@@ -69,6 +82,25 @@ pub enum OpenError {
     Recovery(#[from] RecoveryError),
 }
 
+struct Wanted(Option<u128>);
+
+impl std::fmt::Display for Wanted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Some(cluster) => write!(f, "nothing of cluster {cluster:032x}"),
+            None => f.write_str("no cluster"),
+        }
+    }
+}
+
+struct InitFlags(Option<u128>);
+
+impl std::fmt::Display for InitFlags {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.map_or(Ok(()), |cluster| write!(f, " --cluster {cluster:032x}"))
+    }
+}
+
 /// A data directory with its log replayed, ready to be written to.
 pub struct Opened {
     /// Held as long as the directory is used.
@@ -88,7 +120,7 @@ pub struct Opened {
 /// # Errors
 /// Why it can't be.
 pub fn initialize(path: &Path, config: ClusterConfig) -> Result<Meta, OpenError> {
-    make_directory(path)?;
+    make_directories(path)?;
     let directory = Directory::new(path);
     let _lock = DirectoryLock::acquire(&directory)?;
     if Layout::new(config.segment_bytes).is_none() {
@@ -96,19 +128,6 @@ pub fn initialize(path: &Path, config: ClusterConfig) -> Result<Meta, OpenError>
     }
     let now = SystemClock::new().now().unix_ns;
     Ok(create_log(&directory, config, Timestamp(now))?)
-}
-
-/// Makes the directory and those above it, and makes their names durable: else a loss of power could
-/// take the whole directory away, with all that was synced in it.
-fn make_directory(path: &Path) -> std::io::Result<()> {
-    let is_missing = |path: &&Path| !path.as_os_str().is_empty() && !path.exists();
-    let missing: Vec<&Path> = path.ancestors().take_while(is_missing).collect();
-    std::fs::create_dir_all(path)?;
-    for made in missing {
-        let parent = made.parent().filter(|parent| !parent.as_os_str().is_empty());
-        std::fs::File::open(parent.unwrap_or(Path::new(".")))?.sync_all()?;
-    }
-    Ok(())
 }
 
 /// Opens a directory that holds a log, and replays it over that many partitions.
@@ -122,8 +141,19 @@ pub fn open(
     loss_accepted_at: Option<Position>,
 ) -> Result<Opened, OpenError> {
     let directory = Directory::new(path);
-    let lock = DirectoryLock::acquire(&directory)?;
+    let mut lock = match DirectoryLock::acquire(&directory) {
+        Err(LockError::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(OpenError::Empty);
+        }
+        other => other?,
+    };
     let meta = Meta::load(&directory)?.ok_or(OpenError::Empty)?;
+    if is_in_memory(path).unwrap_or(false) {
+        tracing::warn!(
+            data = %path.display(),
+            "the data directory lies in memory (tmpfs): nothing in it survives a restart of the machine"
+        );
+    }
     let found = meta.config.cluster;
     if let Some(wanted) = cluster
         && wanted != found.0
@@ -137,6 +167,7 @@ pub fn open(
         loss_accepted_at,
     };
     let (engine, end) = replay(&directory, &meta, options)?;
+    lock.begin_serving()?;
     Ok(Opened { lock, directory, identity: end.identity(), engine, end })
 }
 

@@ -30,13 +30,16 @@ use super::residence::Residence;
 use super::sequencer::{Sequencer, ServerEngine};
 use super::shared::{Counters, Shared};
 use super::site::Site;
-use super::{loader, query};
+use super::{loader, query, watch};
 use crate::engine::{Load, Partition, StoredLog};
 use crate::io::phases::{self, Published};
-use crate::io::{Clock, Sleeper, Sockets, SystemClock, leave_processors, processors, sleeper};
+use crate::io::{
+    Clock, Directory, Sleeper, Sockets, SystemClock, leave_processors, processors, sleeper,
+};
 use crate::limits::PARTITIONS_MAX;
 use crate::log::{
-    LogHandle, LogWriter, LogWriterKind, Position, StartError as WriterStartError, WriterOptions,
+    CreateError, LogHandle, LogWriter, LogWriterKind, Position, StartError as WriterStartError,
+    WriterOptions, has_segments,
 };
 use crate::wire::{Limits, StatusReport};
 
@@ -65,6 +68,8 @@ pub struct ServerConfig {
     pub connections_max: Option<u64>,
     /// The cluster that the directory must belong to.
     pub cluster: Option<u128>,
+    /// Why a directory without a cluster is refused instead of getting a new one.
+    pub never_create: Option<&'static str>,
     /// How long a client may take for its hello, for the rest of a frame, or for its goodbye.
     pub client_timeout: Option<Duration>,
     /// The position from which an operator gives a damaged log up.
@@ -151,6 +156,7 @@ pub fn serve(config: &ServerConfig, ready: impl FnOnce(SocketAddr)) -> Result<()
     let listener = bind(config.listen)?;
     let opened = open_or_create(config, cores)?;
     let Opened { lock, directory, identity, engine, end } = opened;
+    watch::spawn(lock.watch().map_err(StartError::Thread)?).map_err(StartError::Thread)?;
     let epoch = end.progress().epoch.0;
     let op = end.progress().op.0;
     let (bells, wakers): (Vec<_>, Vec<_>) = (0..cores)
@@ -215,7 +221,9 @@ pub fn serve(config: &ServerConfig, ready: impl FnOnce(SocketAddr)) -> Result<()
     drop(handle.shutdown(std::net::Shutdown::Both));
     wait_for_drain(&shared);
     writer.stop();
-    drop(lock);
+    if let Err(error) = lock.end_serving() {
+        tracing::warn!(%error, "the file `lock` can't be written");
+    }
     Ok(())
 }
 
@@ -248,8 +256,15 @@ fn bind(address: SocketAddr) -> Result<Socket2, StartError> {
 fn open_or_create(config: &ServerConfig, cores: usize) -> Result<Opened, StartError> {
     let failed = |source| StartError::Open { path: config.data.clone(), source };
     match open(&config.data, cores, config.cluster, config.accept_loss_at) {
-        Err(OpenError::Empty | OpenError::Lock(crate::log::LockError::Io(_))) => {}
+        Err(OpenError::Empty) => {}
         other => return other.map_err(failed),
+    }
+    if let Some(reason) = config.never_create {
+        // A log without its file `meta` is damage, and so are its remains.
+        if has_segments(&Directory::new(&config.data)).unwrap_or(false) {
+            return Err(failed(OpenError::Create(CreateError::MetaMissing)));
+        }
+        return Err(failed(OpenError::Absent { cluster: config.cluster, reason }));
     }
     let cluster = cluster_config(config.cluster, config.segment_bytes, config.accounts_max);
     initialize(&config.data, cluster).map_err(failed)?;

@@ -10,6 +10,7 @@
 mod bystander;
 mod commands;
 mod disk;
+mod doors;
 mod fuzz;
 mod many;
 mod memory;

@@ -82,6 +82,17 @@ impl Launch {
             .unwrap()
     }
 
+    /// Makes the cluster first, as who names one must.
+    pub(crate) fn init(&self) {
+        let mut command = Command::new(PARTITA);
+        command.args(["init", "--segment-bytes", &self.segment, "--data"]).arg(&self.data);
+        if let Some(at) = self.flags.iter().position(|flag| flag == "--cluster") {
+            command.args(&self.flags[at..at + 2]);
+        }
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
+
     /// Starts it and waits until it serves.
     pub(crate) fn start(&self) -> Server {
         let home = tempfile::tempdir().unwrap();
@@ -206,6 +217,10 @@ pub(crate) fn eventually(mut condition: impl FnMut() -> bool) -> bool {
 /// A server in a directory of its own.
 pub(crate) fn served(flags: &[&str]) -> (TempDir, Server) {
     let home = tempfile::tempdir().unwrap();
-    let server = Launch::new(&home.path().join("data")).flags(flags).start();
+    let launch = Launch::new(&home.path().join("data")).flags(flags);
+    if flags.contains(&"--cluster") {
+        launch.init();
+    }
+    let server = launch.start();
     (home, server)
 }

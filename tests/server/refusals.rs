@@ -67,6 +67,7 @@ fn a_directory_of_another_cluster() {
     let home = tempfile::tempdir().unwrap();
     let data = home.path().join("data");
     let (ours, theirs) = ("0".repeat(31) + "1", "0".repeat(31) + "2");
+    Launch::new(&data).flags(&["--cluster", &ours]).init();
     Launch::new(&data).flags(&["--cluster", &ours]).start().stop();
     let launch = Launch::new(&data).flags(&["--cluster", &theirs]);
     expect(&launch, USAGE, &[&ours, &theirs, "--cluster"]);
