@@ -2,27 +2,26 @@
 
 use std::collections::BTreeMap;
 
-use hashbrown::HashTable;
-
-use super::hash::{IdHasher, mixed};
+use super::hash::IdHasher;
+use super::slots::Slots;
 use crate::io::prefetch_read;
 use crate::ledger::{Timestamp, Transfer};
 
 /// When a hold ends, and its own timestamp to tell it from others that end then.
 pub(super) type ExpiryKey = (u64, u64);
 
-/// Tables of slots: to grow one of them takes so much less time than to grow all.
-const SHARDS: usize = 256;
-
 /// Records are allocated in chunks that never move.
 const CHUNK_RECORDS: usize = 1 << 12;
 
 /// The open holds whose ids a partition owns.
+///
+/// Invariant: an open hold has exactly one slot, which is in `slots` and not among the free ones; one
+/// with a timeout is in `expiry` as well.
 #[derive(Debug)]
 pub(super) struct Holds {
     hasher: IdHasher,
     /// By the hash of the id: the slot of the record.
-    slots: Vec<HashTable<u32>>,
+    slots: Slots,
     records: HoldRecords,
     expiry: BTreeMap<ExpiryKey, u128>,
 }
@@ -31,7 +30,7 @@ impl Holds {
     pub(super) fn new(hasher: IdHasher) -> Self {
         Self {
             hasher,
-            slots: (0..SHARDS).map(|_| HashTable::new()).collect(),
+            slots: Slots::new(),
             records: HoldRecords::default(),
             expiry: BTreeMap::new(),
         }
@@ -40,16 +39,14 @@ impl Holds {
     /// The slot of an open hold.
     #[inline]
     pub(super) fn find(&self, hash: u64, id: u128) -> Option<u32> {
-        let (shard, hash) = place_of(hash);
-        self.slots[shard].find(hash, |&slot| self.records.get(slot).id == id).copied()
+        self.slots.find(hash, |slot| self.records.get(slot).id == id)
     }
 
     /// Asks the memory for the record in which a hold with that hash is likely to be found. Whether
     /// there may be one.
     #[inline]
     pub(super) fn prefetch(&self, hash: u64) -> bool {
-        let (shard, hash) = place_of(hash);
-        let Some(&slot) = self.slots[shard].iter_hash(hash).next() else { return false };
+        let Some(slot) = self.slots.candidate(hash) else { return false };
         let record = self.records.get(slot);
         prefetch_read(&record.id);
         prefetch_read(&record.timestamp);
@@ -64,25 +61,24 @@ impl Holds {
 
     pub(super) fn open(&mut self, hash: u64, hold: &Transfer) {
         if let Some(key) = expiry_key(hold) {
-            self.expiry.insert(key, hold.id);
+            let before = self.expiry.insert(key, hold.id);
+            assert_eq!(before, None, "timestamps are unique, so no two holds share an end");
         }
         let slot = self.records.insert(hold);
-        let Self { hasher, slots, records, .. } = self;
-        let (shard, hash) = place_of(hash);
-        slots[shard]
-            .insert_unique(hash, slot, |&slot| place_of(hasher.hash(records.get(slot).id)).1);
+        self.slots.insert(hash, slot);
     }
 
     pub(super) fn close(&mut self, hash: u64, id: u128) {
-        let (shard, hash) = place_of(hash);
-        let found = self.slots[shard].find_entry(hash, |&slot| self.records.get(slot).id == id);
-        if let Ok(found) = found {
-            let (slot, _) = found.remove();
-            if let Some(key) = expiry_key(self.records.get(slot)) {
-                self.expiry.remove(&key);
-            }
-            self.records.free.push(slot);
+        let records = &self.records;
+        let Some(slot) = self.slots.remove(hash, |slot| records.get(slot).id == id) else {
+            unreachable!("only an open hold is closed")
+        };
+        if let Some(key) = expiry_key(self.records.get(slot)) {
+            let was = self.expiry.remove(&key);
+            assert_eq!(was, Some(id), "an open hold that ends is known by its end");
         }
+        self.records.free.push(slot);
+        assert!(self.records.free.len() <= self.records.used as usize, "a slot is given back once");
     }
 
     /// When the next hold ends.
@@ -93,8 +89,13 @@ impl Holds {
     /// The holds that have ended by `now`, first ones first, at most `limit`.
     pub(super) fn expired(&self, now: Timestamp, limit: usize) -> Vec<Transfer> {
         let ended = self.expiry.range(..=(now.0, u64::MAX)).take(limit);
-        let slots = ended.filter_map(|(_, &id)| self.find(self.hasher.hash(id), id));
-        slots.map(|slot| *self.records.get(slot)).collect()
+        let record = |&id: &u128| {
+            let Some(slot) = self.find(self.hasher.hash(id), id) else {
+                unreachable!("what has an end is an open hold")
+            };
+            *self.records.get(slot)
+        };
+        ended.map(|(_, id)| record(id)).collect()
     }
 }
 
@@ -124,13 +125,6 @@ impl HoldRecords {
         self.chunks[at / CHUNK_RECORDS][at % CHUNK_RECORDS] = *record;
         slot
     }
-}
-
-/// The shard, and the hash for its table.
-const fn place_of(hash: u64) -> (usize, u64) {
-    let mixed = mixed(hash);
-    let shard = (mixed >> 40) as usize % SHARDS;
-    (shard, mixed)
 }
 
 /// None for a hold that never expires.
