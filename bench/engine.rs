@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use crossbeam::queue::SegQueue;
 
 use partita::engine::{
-    Engine, EngineOptions, IdHasher, Inline, Job, Owners, Partition, Permit, Release, Source,
-    Submission, Tip, perform,
+    Engine, EngineOptions, IdHasher, Inline, Job, Owners, Partition, Permit, Polled, Release,
+    Source, Submission, Tip, perform,
 };
 use partita::ledger::{Account, Op, Timestamp, Transfer};
 use partita::log::{Epoch, Layout};
@@ -68,9 +68,10 @@ fn ask<O: Owners>(engine: &mut Engine<O>, correlation: u64, request: Request) {
     loop {
         let polled = engine.poll(Timestamp(1), Permit::All);
         match polled {
-            Some(frame) => engine.handle_committed(frame.header().op),
-            None if engine.is_waiting() => std::hint::spin_loop(),
-            None => break,
+            Polled::Frame(frame) => engine.handle_committed(frame.header().op),
+            Polled::More => {}
+            Polled::Nothing if engine.is_waiting() => std::hint::spin_loop(),
+            Polled::Nothing => break,
         }
     }
     while let Some(release) = engine.poll_release() {

@@ -39,4 +39,19 @@ pub const LOADS_PER_TURN_MAX: usize = 512;
 /// requests of others: 128 MiB.
 pub const PARKED_EVENTS_MAX: usize = 1 << 20;
 
+/// Accounts that a search looks at before others get their turn: some 30 µs.
+pub const SCAN_ROWS_PER_SLICE: u32 = 2_048;
+
+/// How long a search through all accounts may take in all, in nanoseconds.
+pub const SCAN_NS_MAX: u64 = 30_000_000_000;
+
+/// Single records that a read of the log reads before others get their turn: some milliseconds from a disk.
+pub const QUERY_RECORDS_PER_SLICE: usize = 128;
+
+/// Transfers that a search through the log looks at before others get their turn.
+pub const QUERY_TRANSFERS_PER_SLICE: usize = 2 * EVENTS_PER_BATCH_MAX;
+
+/// How long a read of the log may take in all, in nanoseconds.
+pub const QUERY_NS_MAX: u64 = 60_000_000_000;
+
 const _: () = assert!(RECORDS_LOADED_MAX >= 2 * EVENTS_PER_BATCH_MAX);

@@ -61,6 +61,7 @@ impl Owners for Audited {
     fn send(&mut self, owner: usize, job: Job) {
         if let Job::Apply(work) = &job {
             let partition = &self.inline.partitions()[owner];
+            assert_eq!(work.slots.len(), work.rows.len(), "every row knows its slot");
             for (&slot, after) in work.slots.iter().zip(&work.rows) {
                 let before = partition.row(slot);
                 let sums = self.ledgers.entry(after.ledger).or_default();

@@ -38,6 +38,10 @@ impl BatchIds {
 
     fn entry(&mut self, hash: u64, id: u128) -> &mut Named {
         let mask = self.places.len() - 1;
+        assert!(
+            self.named.len() < self.places.len(),
+            "there is always an empty place at which a search ends"
+        );
         #[expect(clippy::cast_possible_truncation, reason = "takes the low bits of a hash")]
         let mut at = (hash >> 16) as u32 as usize & mask;
         loop {

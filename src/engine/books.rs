@@ -69,6 +69,11 @@ impl Books {
                 accounts += new_accounts;
                 holds += new_holds;
                 gathered.members.push(member);
+                assert!(
+                    (new_accounts == 0 || accounts <= accounts_max)
+                        && (new_holds == 0 || holds <= holds_max),
+                    "what is admitted fits"
+                );
             } else {
                 gathered.events -= member.submission.request.events();
                 let text = format!(

@@ -16,11 +16,13 @@ use super::owners::{Job, Owners};
 use super::parts::{EngineOptions, Parts};
 use super::past::{Load, Loaded};
 use super::sequence::Tip;
-use super::submission::{Release, Source, Submission};
+use super::source::Source;
+use super::submission::{Polled, Release, Submission};
 use super::turn::{Permit, Turn};
 use crate::ledger::{Op, Timestamp};
+use crate::limits::{EVENTS_PER_BATCH_MAX, EVENTS_PER_REQUEST_MAX};
 use crate::log::Frame;
-use crate::wire::{Reply, Request};
+use crate::wire::{Reply, Request, RequestError};
 
 /// The sequencer, decider and reader of the state.
 ///
@@ -28,8 +30,8 @@ use crate::wire::{Reply, Request};
 #[derive(Debug)]
 pub struct Engine<O> {
     /// What waits for its turn.
-    pub(super) order: Order,
-    pub(super) last_turn: Turn,
+    order: Order,
+    last_turn: Turn,
     /// What is being led through the owners.
     activity: Option<Activity>,
     pub(super) parts: Parts<O>,
@@ -81,6 +83,10 @@ impl<O: Owners> Engine<O> {
             self.parts.reply(submission.source, reply);
             return;
         }
+        assert!(
+            submission.request.events() <= EVENTS_PER_REQUEST_MAX,
+            "a request keeps to the bounds of the wire"
+        );
         self.order.push(submission);
     }
 
@@ -93,6 +99,7 @@ impl<O: Owners> Engine<O> {
     /// Any request of the connection names it.
     pub fn handle_gone(&mut self, source: Source) {
         self.order.forget_reads(source);
+        self.parts.scans.forget(source);
     }
 
     /// What is to be read from the committed log for requests that wait for it, in the order of
@@ -113,27 +120,76 @@ impl<O: Owners> Engine<O> {
         }
     }
 
-    /// Goes on with what is under way and starts what is next. A frame that comes out belongs at
-    /// the end of the log. Call again until nothing comes out.
-    pub fn poll(&mut self, now: Timestamp, permit: Permit) -> Option<Arc<Frame>> {
+    /// Goes on with what is under way and starts what is next: at most one piece of work to its end, so that
+    /// whoever drives the engine can take in what has come meanwhile.
+    pub fn poll(&mut self, now: Timestamp, permit: Permit) -> Polled {
         loop {
             self.parts.crew.receive();
             if self.parts.crew.is_waiting() {
-                return None;
+                return Polled::Nothing;
             }
             if let Some(activity) = self.activity.take() {
                 match activity.lead(&mut self.parts) {
                     Led::Asked(activity) => self.activity = Some(activity),
                     Led::Cold(activity, cold) => self.set_aside(activity, &cold),
-                    Led::Done => {}
-                    Led::Written(frame) => return Some(self.written(frame)),
+                    Led::Done => return Polled::More,
+                    Led::Written(frame) => return Polled::Frame(self.written(frame)),
                 }
             } else {
-                let mut activity = self.next_activity(now, permit)?;
+                assert!(self.parts.crew.is_at_rest(), "nothing is left of the work before");
+                let Some(mut activity) = self.next_activity(now, permit) else {
+                    return Polled::Nothing;
+                };
                 activity.begin(&mut self.parts);
                 self.activity = Some(activity);
             }
         }
+    }
+
+    /// What is next: reads, then a slice of a scan, then an expiry that is due, then writes, and none of
+    /// them twice in a row while another waits.
+    fn next_activity(&mut self, now: Timestamp, permit: Permit) -> Option<Activity> {
+        self.parts.now = now;
+        let base = self.parts.sequence.base(now);
+        for turn in self.last_turn.next_ones() {
+            let activity = match turn {
+                Turn::Reads => {
+                    self.order.has_reads().then(|| Activity::reads(self.order.take_reads()))
+                }
+                Turn::Scans => {
+                    let taken = self.parts.scans.take();
+                    taken.map(|(to, scan)| Activity::slice(to, scan))
+                }
+                Turn::Expiry => {
+                    let next = self.parts.sequence.next_expiry;
+                    let due = permit == Permit::All && next.is_some_and(|at| at <= base);
+                    due.then(|| Activity::expiry(base))
+                }
+                Turn::Writes if permit == Permit::Reads => None,
+                Turn::Writes => self.next_batch(base),
+            };
+            if activity.is_some() {
+                self.last_turn = turn;
+                return activity;
+            }
+        }
+        None
+    }
+
+    /// The next batch for which there is room.
+    fn next_batch(&mut self, base: Timestamp) -> Option<Activity> {
+        while let Some(mut gathered) = self.order.take_writes() {
+            for (member, error) in self.parts.books.refuse_what_does_not_fit(&mut gathered) {
+                self.parts.past.loads.release(member.arrival);
+                self.parts.reply(member.submission.source, Reply::Error(error));
+            }
+            assert!(gathered.events <= EVENTS_PER_BATCH_MAX, "a batch keeps to its bounds");
+            let activity = Activity::batch(gathered, base);
+            if activity.is_some() {
+                return activity;
+            }
+        }
+        None
     }
 
     /// Takes a frame into memory.
@@ -164,6 +220,16 @@ impl<O: Owners> Engine<O> {
         }
     }
 
+    /// Refuses all writes that wait for their turn, because the log can't take them.
+    pub fn refuse_writes(&mut self, error: &RequestError) {
+        while let Some(gathered) = self.order.take_writes() {
+            for member in gathered.members {
+                self.parts.past.loads.release(member.arrival);
+                self.parts.reply(member.submission.source, Reply::Error(error.clone()));
+            }
+        }
+    }
+
     /// Takes note that everything up to `op` is committed.
     pub fn handle_committed(&mut self, op: Op) {
         assert!(op <= self.parts.sequence.tip().op, "what is committed was ordered");
@@ -182,6 +248,7 @@ impl<O: Owners> Engine<O> {
         self.activity.is_none()
             && !self.parts.crew.is_waiting()
             && self.order.waiting_requests() == 0
+            && self.parts.scans.is_empty()
             && self.parts.releases.len() == 0
             && self.parts.past.loads.is_idle()
     }
@@ -219,7 +286,7 @@ impl<O: Owners> Engine<O> {
     /// Requests that wait for their turn, reads among them.
     #[must_use]
     pub fn waiting_requests(&self) -> usize {
-        self.order.waiting_requests()
+        self.order.waiting_requests() + self.parts.scans.len()
     }
 
     /// Answers that wait for the log.

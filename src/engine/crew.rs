@@ -85,6 +85,7 @@ impl<O: Owners> Crew<O> {
     /// Sends all owners their work to be loaded, also those who are asked nothing: each tells its
     /// digest and when its next hold ends.
     pub(super) fn send_loads(&mut self) {
+        assert_eq!(self.waiting, 0, "one round of questions at a time");
         for owner in (0..self.works.len()).rev() {
             self.work(owner);
             if let Some(work) = self.works[owner].take() {
@@ -142,7 +143,10 @@ impl<O: Owners> Crew<O> {
                     self.waiting -= 1;
                     self.works[owner] = Some(work);
                 }
-                Job::Apply(work) => self.spare.push(work),
+                Job::Apply(work) => {
+                    assert!(work.ids.is_empty() && work.rows.is_empty(), "it comes back empty");
+                    self.spare.push(work);
+                }
                 Job::Answer(answer) => {
                     assert!(self.waiting > 0, "an owner answers what it was asked, once");
                     self.waiting -= 1;

@@ -28,7 +28,10 @@ impl Known {
     pub const fn pack(self) -> u64 {
         match self {
             Self::Created { position, hold } => {
-                debug_assert!(position.is_multiple_of(16) && position < 1 << 56);
+                assert!(
+                    position.is_multiple_of(16) && position < 1 << 56,
+                    "a record stands at a position that fits"
+                );
                 (position >> 4) << POSITION_SHIFT | hold as u64
             }
             Self::Burned => BURNED,
@@ -49,6 +52,17 @@ impl Known {
             BURNED => Self::Burned,
             _ => Self::Fenced,
         }
+    }
+
+    /// Whether one number may follow another for the same id: the same again, as when a batch fences an id
+    /// twice, or what became of an open hold.
+    #[must_use]
+    pub const fn may_become(before: u64, after: u64) -> bool {
+        let open = HoldState::Open as u64;
+        let settles = before >> POSITION_SHIFT == after >> POSITION_SHIFT
+            && before & 0xf == open
+            && matches!(Self::unpack(after), Self::Created { .. });
+        before == after || settles
     }
 
     /// The part of the number that goes into the state digest: all but the position.

@@ -10,6 +10,7 @@ mod batch_ids;
 mod books;
 mod core;
 mod crew;
+mod fair;
 mod hash;
 mod holds;
 mod index;
@@ -23,17 +24,23 @@ mod past;
 mod query;
 mod releases;
 mod replay;
+mod scans;
 mod sequence;
 mod slots;
+mod source;
+mod stage;
 mod stored;
 mod submission;
 mod table;
+#[cfg(test)]
+mod tests;
 mod turn;
 mod work;
 
 pub use audit::{Audited, TrialBalance};
 pub use books::{Capacity, EngineCounts};
 pub use core::Engine;
+pub use fair::Fair;
 pub use hash::IdHasher;
 pub use index::{Grower, Growth, IdIndex, growth};
 pub use known::Known;
@@ -41,10 +48,14 @@ pub use owners::{Answer, Inline, Job, Owners, Read, perform};
 pub use partition::Partition;
 pub use parts::EngineOptions;
 pub use past::{Found, Load, Loaded, Records};
-pub use query::{CommittedLog, LongRead, Resolved, Scanned, run as run_query};
+pub use query::{
+    Answered, CommittedLog, LongRead, Queries, Reading, Resolved, Scanned, run as run_query,
+};
 pub use replay::ReplayError;
+pub use scans::ScanCursor;
 pub use sequence::Tip;
+pub use source::Source;
 pub use stored::{StoredLog, balance_of, created, created_in, visit_frame};
-pub use submission::{Release, Source, Submission};
+pub use submission::{Polled, Release, Submission};
 pub use turn::Permit;
 pub use work::{Probe, Work};

@@ -7,7 +7,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::submission::{Source, Submission};
+use super::source::Source;
+use super::submission::Submission;
 use crate::limits::EVENTS_PER_BATCH_MAX;
 use crate::wire::{Kind, Request};
 

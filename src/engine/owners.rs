@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 
 use super::known::Known;
 use super::partition::Partition;
+use super::scans::ScanCursor;
 use super::work::{Probe, Work};
-use crate::ledger::{Account, QueryAccountsFilter, QueryFilterFlags, Timestamp, Transfer};
+use crate::ledger::{Account, Timestamp, Transfer};
 
 /// Questions about the state between two batches.
 #[derive(Debug)]
@@ -16,8 +17,10 @@ pub enum Read {
     Chains(Vec<Probe>),
     /// What is known of transfer ids.
     Transfers(Vec<Probe>),
-    /// Accounts by their fields.
-    Query(QueryAccountsFilter),
+    /// The next slice of a scan.
+    Scan(Box<ScanCursor>),
+    /// The accounts that a scan found, as they are now.
+    Found(Box<ScanCursor>),
     /// Holds that have ended by then.
     Expired(Timestamp),
     /// Which of these timestamps belong to accounts.
@@ -33,8 +36,10 @@ pub enum Answer {
     Chains(Vec<(u32, Account, u64)>),
     /// To [`Read::Transfers`]: those that are known.
     Transfers(Vec<(u32, Known)>),
-    /// To [`Read::Query`].
-    Query(Vec<Account>),
+    /// To [`Read::Scan`], and whether there is nothing left to look at.
+    Scan(Box<ScanCursor>, bool),
+    /// To [`Read::Found`].
+    Found(Vec<Account>),
     /// To [`Read::Expired`]: those holds, and when the next of all holds ends.
     Expired(Vec<Transfer>, Option<Timestamp>),
     /// To [`Read::Timestamps`].
@@ -80,7 +85,7 @@ pub fn perform(partition: &mut Partition, job: Job) -> Job {
             Job::Apply(work)
         }
         Job::Read(read) => Job::Answer(answer(partition, read)),
-        Job::Answer(answer) => Job::Answer(answer),
+        Job::Answer(_) => unreachable!("an answer goes to the coordinator"),
     }
 }
 
@@ -107,12 +112,11 @@ fn answer(partition: &Partition, read: Read) -> Answer {
                 .filter_map(|probe| Some((probe.tag, partition.transfer(probe.hash, probe.id)?)))
                 .collect(),
         ),
-        Read::Query(filter) => Answer::Query(partition.accounts_between(
-            filter.bounds(),
-            filter.flags & QueryFilterFlags::REVERSED != 0,
-            limit_of(filter.limit),
-            |account| matches(&filter, account),
-        )),
+        Read::Scan(mut cursor) => {
+            let at_end = cursor.advance(partition);
+            Answer::Scan(cursor, at_end)
+        }
+        Read::Found(cursor) => Answer::Found(cursor.collect(partition)),
         Read::Expired(now) => Answer::Expired(
             partition.expired(now, crate::limits::EXPIRIES_PER_BATCH_MAX),
             partition.next_expiry(),
@@ -121,20 +125,6 @@ fn answer(partition: &Partition, read: Read) -> Answer {
             timestamps.iter().map(|&timestamp| partition.has_account_at(timestamp)).collect(),
         ),
     }
-}
-
-/// How many records a filter's limit allows in one reply.
-#[must_use]
-pub(super) fn limit_of(limit: u32) -> usize {
-    (limit as usize).min(crate::limits::RECORDS_PER_REPLY_MAX)
-}
-
-fn matches(filter: &QueryAccountsFilter, account: &Account) -> bool {
-    (filter.user_data_128 == 0 || filter.user_data_128 == account.user_data_128)
-        && (filter.user_data_64 == 0 || filter.user_data_64 == account.user_data_64)
-        && (filter.user_data_32 == 0 || filter.user_data_32 == account.user_data_32)
-        && (filter.ledger == 0 || filter.ledger == account.ledger)
-        && (filter.code == 0 || filter.code == account.code)
 }
 
 /// All partitions on the coordinator's own thread.

@@ -9,11 +9,12 @@ use super::hash::IdHasher;
 use super::holds::Holds;
 use super::index::{Growth, IdIndex};
 use super::known::Known;
+use super::scans::Rows;
 use super::table::AccountTable;
 use super::work::{HoldAnswer, IdAnswer, KnownHold, NO_ROW, Work};
 use crate::io::phases::{Phase, lap};
-use crate::ledger::decide::DenseRow;
-use crate::ledger::{Account, Timestamp, Transfer, digest};
+use crate::ledger::decide::{DenseRow, HoldState};
+use crate::ledger::{Account, QueryAccountsFilter, Timestamp, Transfer, digest};
 
 /// How many look-ups are on their way to memory at the same time.
 const LANES: usize = 32;
@@ -68,6 +69,10 @@ impl Partition {
     pub fn load(&mut self, work: &mut Work) {
         if !work.loaded {
             work.loaded = true;
+            assert!(
+                work.id_answers.is_empty() && work.hold_answers.is_empty() && work.rows.is_empty(),
+                "a work comes without answers"
+            );
             work.digest = self.digest();
             work.next_expiry = self.holds.next_expiry();
             self.batch_ids.start(work.ids.len() + work.holds.len());
@@ -76,6 +81,10 @@ impl Partition {
             lap(Phase::Resolve);
         }
         self.load_accounts(work);
+        assert_eq!(work.ids.len(), work.id_answers.len(), "every id is answered");
+        assert_eq!(work.holds.len(), work.hold_places.len(), "every hold is answered");
+        assert_eq!(work.accounts.len(), work.account_places.len(), "every account is answered");
+        assert_eq!(work.rows.len(), work.slots.len(), "every row knows its slot");
         lap(Phase::Load);
     }
 
@@ -137,6 +146,7 @@ impl Partition {
 
     /// Takes over what was decided.
     pub fn apply(&mut self, work: &mut Work) {
+        assert_eq!(work.rows.len(), work.slots.len(), "every loaded row comes back");
         self.transfers.take_grown();
         self.accounts.store_all(&work.slots, &work.rows);
         for (account, hash) in &work.created_accounts {
@@ -155,10 +165,12 @@ impl Partition {
             self.transfers.prefetch(closed.iter().map(|&(_, hash, _)| hash));
             for &(id, hash, state) in closed {
                 self.holds.close(hash, id);
-                if let Some(Known::Created { position, .. }) = self.transfer(hash, id) {
-                    let known = Known::Created { position, hold: state };
-                    self.set_transfer(id, hash, known.pack());
-                }
+                let Some(Known::Created { position, hold }) = self.transfer(hash, id) else {
+                    unreachable!("a hold is a transfer that was created")
+                };
+                assert!(hold == HoldState::Open, "a hold is closed once");
+                let known = Known::Created { position, hold: state };
+                self.set_transfer(id, hash, known.pack());
             }
         }
         lap(Phase::Apply);
@@ -167,6 +179,10 @@ impl Partition {
     fn set_transfer(&mut self, id: u128, hash: u64, value: u64) {
         let part = |value| digest::transfer_id(id, Known::digest_part(value));
         if let Some(before) = self.transfers.set(hash, id, value) {
+            assert!(
+                Known::may_become(before, value),
+                "what is known of an id never changes, but for the state of a hold"
+            );
             self.transfers_digest = self.transfers_digest.wrapping_sub(part(before));
         }
         self.transfers_digest = self.transfers_digest.wrapping_add(part(value));
@@ -205,25 +221,6 @@ impl Partition {
         (slot as usize) < self.accounts.len() && self.accounts.timestamp(slot) == timestamp
     }
 
-    /// The accounts created from `min` to `max`, in the order of creation or reversed, for which
-    /// `wanted` holds; at most `limit`.
-    pub fn accounts_between(
-        &self,
-        (min, max): (Timestamp, Timestamp),
-        reversed: bool,
-        limit: usize,
-        wanted: impl Fn(&Account) -> bool,
-    ) -> Vec<Account> {
-        let from = self.accounts.first_since(min.0);
-        let to = self.accounts.first_since(max.0 + 1);
-        let accounts = |slot| self.accounts.account(slot);
-        if reversed {
-            (from..to).rev().map(accounts).filter(wanted).take(limit).collect()
-        } else {
-            (from..to).map(accounts).filter(wanted).take(limit).collect()
-        }
-    }
-
     /// When the next hold of the partition ends.
     #[must_use]
     pub fn next_expiry(&self) -> Option<Timestamp> {
@@ -234,5 +231,24 @@ impl Partition {
     #[must_use]
     pub fn expired(&self, now: Timestamp, limit: usize) -> Vec<Transfer> {
         self.holds.expired(now, limit)
+    }
+}
+
+impl Rows for Partition {
+    fn rows(&self) -> u32 {
+        self.accounts.rows()
+    }
+
+    fn first_since(&self, timestamp: u64) -> u32 {
+        self.accounts.first_since(timestamp)
+    }
+
+    #[inline]
+    fn matches(&self, slot: u32, filter: &QueryAccountsFilter) -> bool {
+        self.accounts.matches(slot, filter)
+    }
+
+    fn account(&self, slot: u32) -> Account {
+        self.accounts.account(slot)
     }
 }

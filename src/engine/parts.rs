@@ -2,13 +2,17 @@
 
 use super::books::{Books, Capacity};
 use super::crew::Crew;
+use super::fair::Fair;
 use super::hash::IdHasher;
-use super::kinds::Stage;
 use super::owners::Owners;
 use super::past::Past;
 use super::releases::Releases;
+use super::scans::Scan;
 use super::sequence::{Sequence, Tip};
-use super::submission::{Release, Source};
+use super::source::Source;
+use super::stage::Stage;
+use super::submission::Release;
+use crate::ledger::Timestamp;
 use crate::log::Layout;
 use crate::wire::Reply;
 
@@ -40,6 +44,10 @@ pub(super) struct Parts<O> {
     pub(super) past: Past,
     /// Memory that is kept from batch to batch and means nothing between two.
     pub(super) stage: Stage,
+    /// Searches through all accounts, which go on between batches.
+    pub(super) scans: Fair<Scan>,
+    /// The reading of the clock that came with the call under way.
+    pub(super) now: Timestamp,
     /// Answers that wait for the log.
     pub(super) releases: Releases,
     /// How many there are of everything.
@@ -56,14 +64,17 @@ impl<O: Owners> Parts<O> {
             sequence: Sequence::new(layout, tip),
             past: Past::new(recent_bytes_max),
             stage: Stage::new(partitions),
+            scans: Fair::default(),
+            now: Timestamp(0),
             releases: Releases::new(tip.op),
             books: Books::new(Capacity { accounts_max, holds_max }),
         }
     }
 
     pub(super) fn with_owners<P: Owners>(self, hand_over: impl FnOnce(O) -> P) -> Parts<P> {
-        let Self { crew, sequence, past, stage, releases, books } = self;
-        Parts { crew: crew.with_owners(hand_over), sequence, past, stage, releases, books }
+        let Self { crew, sequence, past, stage, scans, now, releases, books } = self;
+        let crew = crew.with_owners(hand_over);
+        Parts { crew, sequence, past, stage, scans, now, releases, books }
     }
 
     /// Answers once all that is ordered now is committed.

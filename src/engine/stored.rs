@@ -112,20 +112,21 @@ impl<S: Storage> CommittedLog for StoredLog<S> {
         first: Position,
         end: Position,
         visit: &mut dyn FnMut(Scanned<'_>) -> ControlFlow<()>,
-    ) -> Result<(), RecordError> {
+    ) -> Result<Option<Position>, RecordError> {
         let mut position = first;
         while position < end {
             let view = self.view(position)?;
             let (op, after) = (view.header().op, view.header().end());
-            if visit_frame(&view, visit).is_break() {
-                break;
-            }
+            let visited = visit_frame(&view, visit);
             if after >= end {
                 break;
             }
             position = self.next_frame(op, after)?;
+            if visited.is_break() {
+                return Ok((position < end).then_some(position));
+            }
         }
-        Ok(())
+        Ok(None)
     }
 }
 
@@ -137,7 +138,9 @@ pub fn visit_frame(
     match view.header().kind {
         FrameKind::CreateTransfers => visit(Scanned::Created(&created(view))),
         FrameKind::Expire => visit(Scanned::Released(view.ids())),
-        _ => ControlFlow::Continue(()),
+        FrameKind::Genesis | FrameKind::CreateAccounts | FrameKind::Fence | FrameKind::Epoch => {
+            ControlFlow::Continue(())
+        }
     }
 }
 

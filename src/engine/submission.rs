@@ -1,29 +1,12 @@
 //! What comes into the engine and what goes out of it.
 
+use std::sync::Arc;
+
 use super::query::LongRead;
+use super::source::Source;
 use crate::ledger::Op;
+use crate::log::Frame;
 use crate::wire::{Reply, Request};
-
-/// Where a request came from, and so where its answer goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Source {
-    /// The core that serves the connection.
-    pub core: u16,
-    /// The connection's place on that core.
-    pub slot: u32,
-    /// Tells the connection from others that had the place before it.
-    pub generation: u32,
-    /// The client's number for the request.
-    pub correlation: u64,
-}
-
-impl Source {
-    /// Whether both came from the same connection.
-    #[must_use]
-    pub const fn is_same_connection(self, other: Self) -> bool {
-        self.core == other.core && self.slot == other.slot && self.generation == other.generation
-    }
-}
 
 /// A request, as a connection hands it in.
 #[derive(Debug)]
@@ -32,6 +15,19 @@ pub struct Submission {
     pub source: Source,
     /// What for.
     pub request: Request,
+}
+
+/// How far a call of [`super::Engine::poll`] came.
+#[derive(Debug)]
+pub enum Polled {
+    /// A batch was decided, and its frame belongs at the end of the log. There may be more to do.
+    Frame(Arc<Frame>),
+    /// Something was done that needs no frame. There may be more to do: take in what has come, and call again
+    /// with the time as it is then.
+    More,
+    /// There is nothing to do before something comes in: an answer of an owner, a record, a request, room, or
+    /// the end of a hold.
+    Nothing,
 }
 
 /// What the engine lets go once its op is committed.

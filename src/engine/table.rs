@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::slots::Slots;
 use crate::io::prefetch_read;
 use crate::ledger::decide::DenseRow;
-use crate::ledger::{Account, AccountFlags, digest};
+use crate::ledger::{Account, AccountFlags, QueryAccountsFilter, digest};
 
 /// Rows are allocated in chunks that never move, so that growing never copies them.
 const CHUNK_ROWS: usize = 1 << 14;
@@ -144,7 +144,9 @@ impl AccountTable {
 
     /// Copies the dense rows back and ends their places in the batch.
     pub(super) fn store_all(&mut self, slots: &[u32], rows: &[DenseRow]) {
+        assert_eq!(slots.len(), rows.len(), "every row goes back to its slot");
         for (at, (&slot, row)) in slots.iter().zip(rows).enumerate() {
+            assert!(self.row(slot).mark as usize == at + 1, "a row comes back as it was loaded");
             if let Some(&ahead) = slots.get(at + PREFETCH_ROWS) {
                 prefetch_read(self.row(ahead));
             }
@@ -165,6 +167,7 @@ impl AccountTable {
 
     fn set_row(&mut self, slot: u32, dense: &DenseRow) {
         let was_wide = self.row(slot).flags & WIDE != 0;
+        assert!(dense.flags & WIDE == 0, "no account has the flag of the row");
         let counters = Counters::new(dense);
         let row = self.row_mut(slot);
         row.set_last_position(dense.last_position);
@@ -184,6 +187,11 @@ impl AccountTable {
     /// Adds an account, whose id is not there yet.
     pub(super) fn insert(&mut self, hash: u64, account: &Account) {
         let slot = place(self.rows);
+        assert!(slot < u32::MAX - 1, "capacity is limited to fewer accounts");
+        assert!(
+            slot == 0 || self.timestamp(slot - 1) < account.timestamp,
+            "accounts stand in the order of their timestamps"
+        );
         if self.rows / CHUNK_ROWS == self.chunks.len() {
             self.chunks.push(Chunk::new());
         }
@@ -259,6 +267,22 @@ impl AccountTable {
             }
         }
         low
+    }
+
+    /// How many rows there are: the first slot that is free.
+    pub(super) const fn rows(&self) -> u32 {
+        place(self.rows)
+    }
+
+    /// Whether an account has all that a filter names. None of that ever changes.
+    #[inline]
+    pub(super) fn matches(&self, slot: u32, filter: &QueryAccountsFilter) -> bool {
+        let cold = self.cold(slot);
+        (filter.user_data_128 == 0 || filter.user_data_128 == cold.user_data_128)
+            && (filter.user_data_64 == 0 || filter.user_data_64 == cold.user_data_64)
+            && (filter.user_data_32 == 0 || filter.user_data_32 == cold.user_data_32)
+            && (filter.code == 0 || filter.code == cold.code)
+            && (filter.ledger == 0 || filter.ledger == self.row(slot).ledger)
     }
 
     /// When the account of that slot was created.

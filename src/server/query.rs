@@ -1,4 +1,4 @@
-//! The thread that answers reads which walk the log.
+//! The thread that carries out reads which walk the log.
 
 use std::sync::Arc;
 use std::thread;
@@ -7,36 +7,56 @@ use crossbeam::channel::{Receiver, Sender, unbounded};
 
 use super::mailbox::Message;
 use super::shared::Shared;
-use crate::engine::{LongRead, Source, StoredLog, run_query};
+use crate::engine::{Answered, LongRead, Queries, Source, StoredLog};
 use crate::fatal::{self, Reason};
-use crate::io::Storage;
+use crate::io::{Clock, Storage};
 use crate::ledger::Op;
 
-/// A read whose op is committed.
+/// What the thread is told.
 #[derive(Debug)]
-pub(super) struct Query {
-    pub(super) to: Source,
-    pub(super) op: Op,
-    pub(super) read: LongRead,
+pub(super) enum Query {
+    /// A read whose op is committed.
+    Read { to: Source, op: Op, read: LongRead },
+    /// A connection is gone: nobody waits for its answers.
+    #[expect(dead_code, reason = "said as soon as connections are machines of the node")]
+    Gone(Source),
 }
 
-/// Starts the thread. It ends when the sender is dropped. At most one request for each credit of
-/// each connection waits in the queue.
+/// Starts the thread. It ends when the sender is dropped and all is answered. At most one request for each
+/// credit of each connection waits in the queue.
 pub(super) fn spawn<S: Storage>(
     mut log: StoredLog<S>,
     shared: Arc<Shared>,
 ) -> std::io::Result<Sender<Query>> {
-    let (sender, queries): (_, Receiver<Query>) = unbounded();
+    let (sender, asked): (_, Receiver<Query>) = unbounded();
     thread::Builder::new().name("query".into()).spawn(move || {
-        for Query { to, op, read } in queries {
-            match run_query(&read, &mut log) {
-                Ok(reply) => {
+        let mut queries = Queries::default();
+        loop {
+            if queries.is_idle() {
+                let Ok(first) = asked.recv() else { return };
+                take_in(&mut queries, first, &shared);
+            }
+            while let Ok(next) = asked.try_recv() {
+                take_in(&mut queries, next, &shared);
+            }
+            match queries.step(&mut log, shared.clock.now().monotonic_ns) {
+                Ok(Some(Answered { to, op, reply })) => {
                     let mailbox = &shared.mailboxes[usize::from(to.core)];
                     mailbox.send(Message::Reply { to, op, reply });
                 }
+                Ok(None) => {}
                 Err(error) => fatal::stop(Reason::DataUnreadable, &error.to_string()),
             }
         }
     })?;
     Ok(sender)
+}
+
+fn take_in(queries: &mut Queries, query: Query, shared: &Shared) {
+    match query {
+        Query::Read { to, op, read } => {
+            queries.submit(to, op, read, shared.clock.now().monotonic_ns);
+        }
+        Query::Gone(source) => queries.handle_gone(source),
+    }
 }

@@ -15,7 +15,7 @@ use super::owners::CoreOwners;
 use super::pace::permit;
 use super::query::Query;
 use super::residence::Residence;
-use crate::engine::{Engine, Load, Permit, Release, Source};
+use crate::engine::{Engine, Load, Permit, Polled, Release, Source};
 use crate::fatal::{self, Reason};
 use crate::io::phases::{Phase, lap};
 use crate::ledger::{Op, Timestamp};
@@ -114,9 +114,9 @@ impl Sequencer {
             self.engine.refuse_writes(&error.with_detail(LOG_FULL));
         }
         let now = Timestamp(self.core.site.now_unix_ns());
-        let frame = self.engine.poll(now, self.permit());
-        let mut busy = frame.is_some();
-        if let Some(frame) = frame {
+        let polled = self.engine.poll(now, self.permit());
+        let mut busy = !matches!(polled, Polled::Nothing);
+        if let Polled::Frame(frame) = polled {
             // The permit has made sure of room: this thread alone fills the queue.
             if self.log.submit(frame).is_err() {
                 fatal::stop(Reason::LogWriteFailed, "the log's queue overflowed");
@@ -153,7 +153,7 @@ impl Sequencer {
             match release {
                 Release::Reply { to, op, reply } => self.deliver(to, op, reply),
                 Release::Query { to, op, read } => {
-                    if self.queries.send(Query { to, op, read }).is_err() {
+                    if self.queries.send(Query::Read { to, op, read }).is_err() {
                         fatal::stop(Reason::DataUnreadable, "the query thread has ended");
                     }
                 }

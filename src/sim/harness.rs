@@ -10,7 +10,7 @@ use std::rc::Rc;
 use super::compare::Subject;
 use crate::engine::{
     CommittedLog, Engine, EngineOptions, Grower, Growth, IdHasher, Inline, Loaded, Partition,
-    Permit, Records, Release, ReplayError, Scanned, Source, Submission, Tip, balance_of,
+    Permit, Polled, Records, Release, ReplayError, Scanned, Source, Submission, Tip, balance_of,
     created_in, growth, run_query, visit_frame,
 };
 use crate::io::to_usize;
@@ -114,18 +114,17 @@ impl CommittedLog for MemoryLog {
         first: Position,
         end: Position,
         visit: &mut dyn FnMut(Scanned<'_>) -> ControlFlow<()>,
-    ) -> Result<(), RecordError> {
-        for (position, bytes) in self.frames.borrow().iter() {
-            if *position < first || *position >= end {
-                continue;
-            }
+    ) -> Result<Option<Position>, RecordError> {
+        let frames = self.frames.borrow();
+        let mut within = frames.iter().filter(|(at, _)| (first..end).contains(at));
+        while let Some((position, bytes)) = within.next() {
             let view = FrameView::parse(CLUSTER, *position, bytes.bytes())
                 .map_err(|source| RecordError::Damaged { position: *position, source })?;
             if visit_frame(&view, visit).is_break() {
-                break;
+                return Ok(within.next().map(|(next, _)| *next));
             }
         }
-        Ok(())
+        Ok(None)
     }
 }
 
@@ -234,17 +233,20 @@ impl Harness {
         self.grown += u64::from(self.grower.step());
         let mut frames = Vec::new();
         loop {
-            if let Some(frame) = self.engine.poll(clock, permit) {
-                self.log.push(&mut self.sealer, &frame);
-                self.engine.handle_committed(frame.header().op);
-                frames.push(frame);
-            } else if let Some(loads) = self.engine.poll_load() {
-                let read = |load| self.log.load(load).expect("the log in memory can be read");
-                let loaded: Vec<Loaded> = loads.into_iter().map(read).collect();
-                self.loaded += loaded.len() as u64;
-                self.engine.handle_loaded(&loaded);
-            } else {
-                return frames;
+            match self.engine.poll(clock, permit) {
+                Polled::Frame(frame) => {
+                    self.log.push(&mut self.sealer, &frame);
+                    self.engine.handle_committed(frame.header().op);
+                    frames.push(frame);
+                }
+                Polled::More => {}
+                Polled::Nothing => {
+                    let Some(loads) = self.engine.poll_load() else { return frames };
+                    let read = |load| self.log.load(load).expect("the log in memory can be read");
+                    let loaded: Vec<Loaded> = loads.into_iter().map(read).collect();
+                    self.loaded += loaded.len() as u64;
+                    self.engine.handle_loaded(&loaded);
+                }
             }
         }
     }

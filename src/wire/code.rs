@@ -173,6 +173,9 @@ codes! {
     /// A read couldn't be served; the server's log has the cause.
     ReadFailed = 305, "read_failed", false, true,
         "look into the server's messages";
+    /// A search took longer than one may.
+    DeadlineExceeded = 306, "deadline_exceeded", false, true,
+        "narrow the filter: a range of timestamps, a smaller limit";
 
     /// The request was accepted, but the server went down before its outcome was known.
     Interrupted = 400, "interrupted", true, false,

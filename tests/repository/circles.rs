@@ -11,7 +11,7 @@ use crate::paths::paths_of;
 use crate::tree::{TextFile, rust_files};
 
 /// Folders that are being made anew, and those below them.
-const BEING_REBUILT: [&str; 4] = ["engine", "log", "server", "sim"];
+const BEING_REBUILT: [&str; 3] = ["log", "server", "sim"];
 
 /// Of a folder: which of its files uses which other, and where that shows.
 type Uses = BTreeMap<String, BTreeMap<String, String>>;

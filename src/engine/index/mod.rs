@@ -131,6 +131,7 @@ impl IdIndex {
     pub fn take_grown(&mut self) {
         while let Some((number, grown)) = self.grown.pop() {
             let shard = &mut self.shards[number];
+            assert!(shard.lent.is_some(), "only a table that was lent comes back");
             let since = std::mem::replace(&mut shard.table, grown);
             if let (Some(lent), Some(growth)) = (shard.lent.take(), &self.growth) {
                 growth.free(lent);
@@ -164,6 +165,7 @@ impl IdIndex {
             }
         }
         shard.table = shard.table.doubled(*hasher);
+        assert!(!shard.is_full(number), "a table that has grown has room");
     }
 }
 

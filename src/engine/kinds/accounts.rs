@@ -1,7 +1,7 @@
 //! New accounts.
 
 use super::batch::Batch;
-use super::{Cold, Kind, Logged, Next};
+use super::verbs::{Cold, Kind, Logged, Next};
 use crate::engine::batch_ids::BatchIds;
 use crate::engine::order::Waiting;
 use crate::engine::owners::{Answer, Owners, Read};
@@ -89,6 +89,7 @@ impl Kind for Accounts {
         if !cold.is_empty() {
             return Next::Cold(cold);
         }
+        assert_eq!(self.operands.len(), self.batch.events.len(), "every event has its operand");
         let newest = parts.sequence.newest_account;
         let mut clock = BatchClock { base: self.batch.base.0, newest };
         let decider = &mut parts.stage.accounts;
@@ -98,6 +99,7 @@ impl Kind for Accounts {
             decider.decide_request(&batch.events, operands, range, &mut clock, results);
         }
         assert!(clock.newest >= newest, "accounts are created in the order of their timestamps");
+        assert_eq!(self.results.len(), self.batch.events.len(), "every event has its result");
         parts.sequence.newest_account = clock.newest;
         Next::Decided
     }

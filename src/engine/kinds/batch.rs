@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use super::Cold;
+use super::verbs::{Cold, count};
 use crate::engine::order::{Arrival, Gathered, Waiting};
 use crate::engine::owners::Owners;
 use crate::engine::parts::Parts;
 use crate::engine::past::Load;
-use crate::engine::submission::{Source, Submission};
+use crate::engine::source::Source;
+use crate::engine::submission::Submission;
 use crate::ledger::Timestamp;
 use crate::limits::EVENTS_PER_BATCH_MAX;
 use crate::log::{FrameBuilder, FrameView};
@@ -87,7 +88,7 @@ impl<E: Copy> Batch<E> {
     /// Writes the sizes of the requests.
     pub(super) fn push_requests(&self, builder: &mut FrameBuilder) {
         for member in &self.members {
-            builder.push_request(super::count(member.events));
+            builder.push_request(count(member.events));
         }
     }
 

@@ -1,6 +1,6 @@
 //! Expiry: holds that have ended are released, in order.
 
-use super::{Cold, Kind, Logged, Next};
+use super::verbs::{Cold, Kind, Logged, Next};
 use crate::engine::holds::expiry_key;
 use crate::engine::order::Waiting;
 use crate::engine::owners::{Answer, Owners, Read};

@@ -1,7 +1,7 @@
 //! Fences: ids that were never seen never can be.
 
 use super::batch::Batch;
-use super::{Cold, Kind, Logged, Next};
+use super::verbs::{Cold, Kind, Logged, Next};
 use crate::engine::known::Known;
 use crate::engine::order::Waiting;
 use crate::engine::owners::Owners;
@@ -57,6 +57,7 @@ impl Kind for Fences {
         if !cold.is_empty() {
             return Next::Cold(cold);
         }
+        assert_eq!(self.results.len(), self.batch.events.len(), "every id has its result");
         for (&id, known) in self.batch.events.iter().zip(known) {
             if known.is_none() {
                 let (hash, owner) = parts.crew.locate(id);

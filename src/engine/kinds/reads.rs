@@ -1,19 +1,16 @@
 //! Answering reads from the state between two batches.
 
-use std::collections::VecDeque;
-
-use super::{Kind, Next};
+use super::verbs::{Kind, Next};
 use crate::engine::known::Known;
 use crate::engine::order::Waiting;
-use crate::engine::owners::{Answer, Owners, Read, limit_of};
+use crate::engine::owners::{Answer, Owners, Read};
 use crate::engine::parts::Parts;
 use crate::engine::query::{LongRead, Resolved};
-use crate::engine::submission::{Release, Source, Submission};
+use crate::engine::scans::Scan;
+use crate::engine::source::Source;
+use crate::engine::submission::{Release, Submission};
 use crate::engine::work::Probe;
-use crate::ledger::{
-    Account, AccountFilter, AccountFlags, FilterError, QueryAccountsFilter, QueryFilterFlags,
-    ResolveOutcome,
-};
+use crate::ledger::{Account, AccountFilter, AccountFlags, FilterError, ResolveOutcome};
 use crate::log::Position;
 use crate::wire::{Reply, Request, RequestError, StatusReport};
 
@@ -29,8 +26,6 @@ struct Answers {
     accounts: Vec<Option<Account>>,
     chains: Vec<Option<(Account, u64)>>,
     transfers: Vec<Option<Known>>,
-    /// By owner, for each query of accounts in turn.
-    queries: Vec<VecDeque<Vec<Account>>>,
 }
 
 /// The questions for each owner.
@@ -66,11 +61,6 @@ impl Kind for Reads {
                 }
                 Request::GetAccountTransfers(filter) | Request::GetAccountBalances(filter) => {
                     put(parts, &[filter.account_id], &mut questions.chains, next);
-                }
-                Request::QueryAccounts(filter) if filter.check().is_ok() => {
-                    for owner in 0..owners {
-                        parts.crew.ask(owner, Read::Query(*filter));
-                    }
                 }
                 Request::QueryAccounts(_)
                 | Request::QueryTransfers(_)
@@ -128,7 +118,11 @@ impl Kind for Reads {
                     answer_walk(parts, source, filter, chain, true);
                 }
                 Request::QueryAccounts(filter) => {
-                    answer_query(parts, source, &filter, &mut answers);
+                    match filter.check() {
+                        // It is answered when all accounts have been looked at, slice by slice.
+                        Ok(()) => parts.scans.push(source, Scan::new(filter, parts.now.0)),
+                        Err(error) => refuse(parts, source, error),
+                    }
                 }
                 Request::QueryTransfers(filter) => match filter.check() {
                     Ok(()) => {
@@ -149,6 +143,9 @@ impl Kind for Reads {
                 }
             }
         }
+        for answered in [answers.accounts.len(), answers.chains.len(), answers.transfers.len()] {
+            assert!(answered <= next, "every answer belongs to a question");
+        }
     }
 }
 
@@ -162,8 +159,7 @@ fn put<O: Owners>(parts: &Parts<O>, ids: &[u128], lists: &mut [Vec<Probe>], next
 
 fn sort_answers<O: Owners>(parts: &mut Parts<O>) -> Answers {
     let mut sorted = Answers::default();
-    sorted.queries.resize_with(parts.crew.count(), VecDeque::new);
-    for (owner, answer) in parts.crew.answers.drain(..) {
+    for (_, answer) in parts.crew.answers.drain(..) {
         match answer {
             Answer::Accounts(found) => {
                 for (tag, account) in found {
@@ -180,8 +176,9 @@ fn sort_answers<O: Owners>(parts: &mut Parts<O>) -> Answers {
                     put_at(&mut sorted.transfers, tag, known);
                 }
             }
-            Answer::Query(found) => sorted.queries[owner].push_back(found),
-            Answer::Expired(..) | Answer::Timestamps(_) => {}
+            Answer::Scan(..) | Answer::Found(_) | Answer::Expired(..) | Answer::Timestamps(_) => {
+                unreachable!("nothing of that was asked for")
+            }
         }
     }
     sorted
@@ -261,27 +258,6 @@ fn answer_walk<O: Owners>(
             query(parts, to, read);
         }
     }
-}
-
-fn answer_query<O: Owners>(
-    parts: &mut Parts<O>,
-    to: Source,
-    filter: &QueryAccountsFilter,
-    answers: &mut Answers,
-) {
-    if let Err(error) = filter.check() {
-        refuse(parts, to, error);
-        return;
-    }
-    // Each owner answers in the order of the questions.
-    let queries = answers.queries.iter_mut().filter_map(VecDeque::pop_front);
-    let mut found = queries.flatten().collect::<Vec<_>>();
-    found.sort_by_key(|account| account.timestamp);
-    if filter.flags & QueryFilterFlags::REVERSED != 0 {
-        found.reverse();
-    }
-    found.truncate(limit_of(filter.limit));
-    parts.reply(to, Reply::Accounts(found));
 }
 
 fn refuse<O: Owners>(parts: &mut Parts<O>, to: Source, error: FilterError) {

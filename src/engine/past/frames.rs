@@ -69,7 +69,10 @@ impl TransferFrames {
     }
 
     fn keep(&mut self, position: Position) {
+        let last = self.kept.last().map_or(Position::NONE, |kept| kept.position);
+        assert!(position > last, "frames come in the order of the log");
         self.kept.push(Kept { after: self.newest, position });
+        assert!(self.kept.len() <= self.frames_max, "their number is bounded");
         self.since = 0;
     }
 

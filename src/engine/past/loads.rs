@@ -149,6 +149,8 @@ impl Loads {
             let Some(record) = self.records.get_mut(&key) else {
                 unreachable!("a record stays as long as somebody needs it")
             };
+            assert!(record.users > 0, "who lets go held on");
+            assert!(record.found.is_some(), "what was needed was loaded");
             record.users -= 1;
             if record.users == 0 {
                 self.records.remove(&key);
@@ -180,6 +182,7 @@ impl Loads {
                 let Some(parked) = self.parked.get_mut(&arrival) else {
                     unreachable!("who waits is parked")
                 };
+                assert!(parked.missing > 0, "a request is told once of each record");
                 parked.missing -= 1;
                 if parked.missing == 0 {
                     self.ready.push(arrival);

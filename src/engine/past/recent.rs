@@ -13,18 +13,23 @@ use crate::log::{Frame, Position};
 #[derive(Debug)]
 pub(super) struct Recent {
     frames: VecDeque<Arc<Frame>>,
+    /// The end of the newest frame that was here.
+    end: Position,
     bytes: u64,
     bytes_max: u64,
 }
 
 impl Recent {
     pub(super) const fn new(bytes_max: u64) -> Self {
-        Self { frames: VecDeque::new(), bytes: 0, bytes_max }
+        Self { frames: VecDeque::new(), end: Position::NONE, bytes: 0, bytes_max }
     }
 
     pub(super) fn push(&mut self, frame: Arc<Frame>) {
-        let end = self.frames.back().map_or(Position::NONE, |last| last.end());
-        assert!(frame.position() >= end, "frames come in the order in which they stand in the log");
+        assert!(
+            frame.position() >= self.end,
+            "frames come in the order in which they stand in the log"
+        );
+        self.end = frame.end();
         self.bytes += frame.memory_bytes();
         self.frames.push_back(frame);
     }
@@ -38,6 +43,7 @@ impl Recent {
                 self.bytes -= oldest.memory_bytes();
             }
         }
+        assert!(!self.frames.is_empty() || self.bytes == 0, "no frame, no memory");
     }
 
     /// The transfer whose record stands there, if the frame is still here.
@@ -46,9 +52,10 @@ impl Recent {
         Some(entry.transfer)
     }
 
-    /// Where the oldest frame stands; beyond every position if there is none.
+    /// Where the oldest frame stands; the end of the last one that was here if there is none. Everything
+    /// before is committed.
     pub(super) fn oldest(&self) -> Position {
-        self.frames.front().map_or(Position(u64::MAX), |frame| frame.position())
+        self.frames.front().map_or(self.end, |frame| frame.position())
     }
 
     /// Whether a transfer was created at exactly that timestamp, in the frame at `first` or behind it,

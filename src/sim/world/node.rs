@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use super::damage::Stretch;
 use crate::engine::{
-    Engine, Inline, Load, Loaded, Records, Release, Source, StoredLog, Submission,
+    Engine, Inline, Load, Loaded, Polled, Records, Release, Source, StoredLog, Submission,
 };
 use crate::io::StorageFile;
 use crate::io::memory::{MemoryFile, MemoryStorage};
@@ -121,8 +121,9 @@ impl Node {
             let ahead = self.engine.end().op.0 - self.durable().op.0;
             let permit = permit(ahead, self.engine.waiting_events());
             match self.engine.poll(Timestamp(unix_ns), permit) {
-                Some(frame) => self.queue.push_back(frame),
-                None => return,
+                Polled::Frame(frame) => self.queue.push_back(frame),
+                Polled::More => {}
+                Polled::Nothing => return,
             }
         }
     }

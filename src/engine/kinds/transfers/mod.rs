@@ -1,29 +1,23 @@
 //! Transfers: route, merge, decide, write down, hand out.
 
 mod amend;
+mod merge;
 mod write;
 
+use self::merge::OF_HOLD;
 use super::batch::Batch;
-use super::{Cold, Kind, Logged, Next, last_index};
-use crate::engine::known::Known;
+use super::verbs::{Cold, Kind, Logged, Next, last_index};
 use crate::engine::order::Waiting;
 use crate::engine::owners::{Answer, Owners, Read};
 use crate::engine::parts::Parts;
-use crate::engine::past::{Load, Past};
-use crate::engine::work::{KnownHold, NO_ROW, Work};
+use crate::engine::past::Load;
 use crate::io::phases::{Phase, lap};
-use crate::ledger::decide::{
-    BatchClock, HoldReference, HoldRow, HoldState, IdState, Operand, RowReference, Rows,
-    TransferDecider, TransferInput,
-};
-use crate::ledger::{CreateResult, Transfer, TransferFlags};
-use crate::log::{Frame, FrameKind, FrameView, Position};
+use crate::ledger::decide::{BatchClock, HoldRow, HoldState, TransferInput};
+use crate::ledger::{Transfer, TransferFlags};
+use crate::log::{Frame, FrameKind, FrameView};
 use crate::wire::{Reply, Request};
 
 const SETTLES: u16 = TransferFlags::POST_PENDING_TRANSFER | TransferFlags::VOID_PENDING_TRANSFER;
-
-/// Set in the tag of an account probe that belongs to a hold and not to an event.
-const OF_HOLD: u32 = 1 << 31;
 
 /// A batch of `create_transfers`.
 #[derive(Debug)]
@@ -31,38 +25,6 @@ pub(in crate::engine) struct Transfers {
     batch: Batch<Transfer>,
     /// Whether the accounts of the holds have been asked for.
     second_round: bool,
-}
-
-/// The arrays of a batch of transfers, kept from batch to batch.
-#[derive(Debug)]
-pub(super) struct TransferStage {
-    decider: TransferDecider,
-    /// By owner; theirs between two batches, ours while one is decided.
-    rows: Rows,
-    /// One for each event.
-    operands: Vec<Operand>,
-    /// Records whose ids events have.
-    stored: Vec<Transfer>,
-    /// Holds from before the batch that events settle.
-    holds: Vec<HoldRow>,
-    /// Hash and owner of each event's id.
-    homes: Vec<(u64, usize)>,
-    /// One for each event, once decided.
-    results: Vec<CreateResult>,
-}
-
-impl TransferStage {
-    pub(super) fn new(partitions: usize) -> Self {
-        Self {
-            decider: TransferDecider::default(),
-            rows: Rows::new(partitions),
-            operands: Vec::new(),
-            stored: Vec::new(),
-            holds: Vec::new(),
-            homes: Vec::new(),
-            results: Vec::new(),
-        }
-    }
 }
 
 impl Transfers {
@@ -138,7 +100,8 @@ impl Kind for Transfers {
         if !self.second_round {
             parts.sequence.next_expiry = parts.crew.next_expiry();
             let Parts { crew, stage, past, .. } = parts;
-            let cold = stage.transfers.merge_answers(&crew.works, past, self.batch.events.len());
+            let events = self.batch.events.len();
+            let cold = merge::merge_answers(&mut stage.transfers, &crew.works, past, events);
             lap(Phase::Resolve);
             if !cold.is_empty() {
                 return Next::Cold(cold);
@@ -149,7 +112,7 @@ impl Kind for Transfers {
                 return Next::Asked;
             }
         }
-        parts.stage.transfers.merge_accounts(&mut parts.crew.works);
+        merge::merge_accounts(&mut parts.stage.transfers, &mut parts.crew.works);
         lap(Phase::Load);
         self.decide(parts);
         lap(Phase::Decide);
@@ -204,109 +167,6 @@ impl Logged for Transfers {
 
     fn is_empty(&self) -> bool {
         self.batch.events.is_empty()
-    }
-}
-
-impl TransferStage {
-    /// Takes over what the owners know of ids and holds. Gives the events that need old records.
-    fn merge_answers(
-        &mut self,
-        works: &[Option<Box<Work>>],
-        past: &Past,
-        events: usize,
-    ) -> Vec<Cold> {
-        self.operands.clear();
-        self.operands.resize(events, Operand::default());
-        self.stored.clear();
-        self.holds.clear();
-        let mut cold = Vec::new();
-        for work in works.iter().flatten() {
-            assert_eq!(work.ids.len(), work.id_answers.len(), "every id is answered");
-            assert_eq!(work.holds.len(), work.hold_places.len(), "every hold is answered");
-            for (probe, answer) in work.ids.iter().zip(&work.id_answers) {
-                let operand = &mut self.operands[probe.tag as usize];
-                operand.first = answer.first;
-                operand.id = match answer.known.map(Known::unpack) {
-                    None => IdState::Fresh,
-                    Some(Known::Burned) => IdState::Burned,
-                    Some(Known::Fenced) => IdState::Fenced,
-                    Some(Known::Created { position, .. }) => {
-                        match past.transfer(Position(position)) {
-                            Ok(record) => self.stored.push(record),
-                            Err(load) => {
-                                cold.push(Cold { event: probe.tag as usize, load });
-                                continue;
-                            }
-                        }
-                        IdState::Stored(last_index(self.stored.len()))
-                    }
-                };
-            }
-            self.merge_holds(work, past, &mut cold);
-        }
-        cold
-    }
-
-    fn merge_holds(&mut self, work: &Work, past: &Past, cold: &mut Vec<Cold>) {
-        let mut references = Vec::with_capacity(work.hold_answers.len());
-        let mut cold_holds: Vec<(usize, Load)> = Vec::new();
-        for (place, answer) in work.hold_answers.iter().enumerate() {
-            let known = match answer.known {
-                KnownHold::Open(record) => Some((record, HoldState::Open)),
-                KnownHold::Not(known) => match known.map(Known::unpack) {
-                    Some(Known::Created { position, hold }) => {
-                        match past.transfer(Position(position)) {
-                            Ok(record) => Some((record, hold)),
-                            Err(load) => {
-                                cold_holds.push((place, load));
-                                None
-                            }
-                        }
-                    }
-                    _ => None,
-                },
-            };
-            references.push(match known {
-                Some((record, state)) => {
-                    let none = RowReference::NONE;
-                    self.holds.push(HoldRow { record, state, debit: none, credit: none });
-                    HoldReference::Stored(last_index(self.holds.len()))
-                }
-                None => answer.in_batch.map_or(HoldReference::None, HoldReference::InBatch),
-            });
-        }
-        for (probe, &place) in work.holds.iter().zip(&work.hold_places) {
-            let place = place as usize;
-            self.operands[probe.tag as usize].hold = references[place];
-            if let Ok(at) = cold_holds.binary_search_by_key(&place, |&(place, _)| place) {
-                cold.push(Cold { event: probe.tag as usize, load: cold_holds[at].1 });
-            }
-        }
-    }
-
-    /// Points events and holds at their rows, and takes the rows over.
-    fn merge_accounts(&mut self, works: &mut [Option<Box<Work>>]) {
-        for (owner, work) in works.iter_mut().enumerate() {
-            let Some(work) = work else { continue };
-            assert_eq!(work.accounts.len(), work.account_places.len(), "every account is answered");
-            for (probe, &place) in work.accounts.iter().zip(&work.account_places) {
-                let row = if place == NO_ROW {
-                    RowReference::NONE
-                } else {
-                    RowReference::new(owner, place)
-                };
-                let index = ((probe.tag & !OF_HOLD) >> 1) as usize;
-                let (debit, credit) = if probe.tag & OF_HOLD == 0 {
-                    let operand = &mut self.operands[index];
-                    (&mut operand.debit, &mut operand.credit)
-                } else {
-                    let hold = &mut self.holds[index];
-                    (&mut hold.debit, &mut hold.credit)
-                };
-                *if probe.tag & 1 == 0 { debit } else { credit } = row;
-            }
-            self.rows.swap(owner, &mut work.rows);
-        }
     }
 }
 

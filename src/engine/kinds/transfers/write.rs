@@ -1,14 +1,14 @@
 //! Writing a decided batch of transfers down: its frame, and what the owners have to take over.
 
-use super::TransferStage;
 use super::amend::amendment;
 use crate::engine::crew::Crew;
 use crate::engine::holds::expiry_key;
 use crate::engine::kinds::batch::Batch;
-use crate::engine::kinds::{count, last_index};
+use crate::engine::kinds::verbs::{count, last_index};
 use crate::engine::known::Known;
 use crate::engine::owners::Owners;
 use crate::engine::parts::Parts;
+use crate::engine::stage::TransferStage;
 use crate::io::phases::{Phase, lap};
 use crate::ledger::decide::{HoldReference, HoldState, RowReference, Rows};
 use crate::ledger::{CreateTransferStatus as Status, Timestamp, Transfer, TransferFlags, digest};
