@@ -12,6 +12,7 @@ pub mod log;
 pub mod checkpoint;
 pub mod wire;
 pub mod engine;
+pub mod node;
 pub mod server;
 pub mod client;
 pub mod loadgen;

@@ -55,3 +55,47 @@ pub const QUERY_TRANSFERS_PER_SLICE: usize = 2 * EVENTS_PER_BATCH_MAX;
 pub const QUERY_NS_MAX: u64 = 60_000_000_000;
 
 const _: () = assert!(RECORDS_LOADED_MAX >= 2 * EVENTS_PER_BATCH_MAX);
+
+/// Bytes of answers, promised or not yet read, that every connection may always have: enough for
+/// the largest report of a status, so that an operator is answered however much others ask for.
+pub const ANSWER_BYTES_OWN: usize = (64 << 10) + 64;
+
+/// Bytes of answers beyond [`ANSWER_BYTES_OWN`] that all connections of a node share: some hundred
+/// of the largest answers. With [`CONNECTIONS_DEFAULT`] connections, answers that nobody reads
+/// take one and a half GiB at the most.
+pub const ANSWER_BYTES_SHARED: usize = 512 << 20;
+
+/// Bytes of answers that one connection may have, promised or not yet read, before nothing more is
+/// taken from it: enough to keep a reader busy for milliseconds, small beside what is shared.
+pub const ANSWER_BYTES_PER_CONNECTION: usize = 4 << 20;
+
+/// Connections of a server that isn't told otherwise.
+pub const CONNECTIONS_DEFAULT: u64 = 16_384;
+
+/// Bodies of large requests (up to 1 MiB) that a node receives at the same time: half a GiB.
+pub const LARGE_BODIES: usize = 512;
+
+/// A quarter of [`LARGE_BODIES`] is kept for connections that have sent a large body whole before.
+pub const LARGE_BODIES_KEPT_DIVISOR: usize = 4;
+
+/// Whoever has what others wait for may take so long before it is looked at how fast it is: longer
+/// than a lost packet and its retransmission take.
+pub const SLOW_GRACE_NS: u64 = 1_000_000_000;
+
+/// So many bytes a second, from then on, have to come or go: a line of 1 Mbit/s.
+pub const SLOW_BYTES_PER_SECOND: u64 = 128 << 10;
+
+/// A client that reads nothing of what it has asked for is ended after so many times the time that
+/// it has for a frame, whether or not others wait for the memory.
+pub const UNREAD_TIMEOUTS: u64 = 3;
+
+/// Requests that one connection may have unanswered: keeps a fast client busy over any network.
+pub const REQUESTS_PER_CONNECTION: u32 = 256;
+
+/// Events that may wait for their turn before no more is read from any connection: 64 batches,
+/// which is half a second of work.
+pub const EVENTS_WAITING: u64 = 1 << 19;
+
+// Each core gets its part; the smallest part still serves several of the largest at once.
+const _: () = assert!(ANSWER_BYTES_SHARED / PARTITIONS_MAX >= 2 * ANSWER_BYTES_PER_CONNECTION);
+const _: () = assert!(LARGE_BODIES / PARTITIONS_MAX >= 2 * LARGE_BODIES_KEPT_DIVISOR);

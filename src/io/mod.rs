@@ -29,7 +29,7 @@ pub use map::{FileMap, forget_cached};
 pub use open_files::raise_open_files;
 pub use prefetch::prefetch_read;
 pub use ring::{Completion, Ring};
-pub use sockets::{Chunk, SocketEvent, SocketHandle, Sockets, end_writing, shut_down};
+pub use sockets::{Chunk, Filling, SocketEvent, SocketHandle, Sockets, end_writing, shut_down};
 pub use storage::{Open, Storage, StorageFile};
 pub use wake::{Sleeper, Waker, sleeper};
 pub(crate) use width::{to_u64, to_usize};

@@ -30,6 +30,9 @@ const COMPLETIONS: u32 = 16_384;
 /// The operation that waits for the bell.
 const BELL: u64 = u64::MAX;
 
+/// Operations that only end others. What they say themselves is of no interest.
+const CANCEL: u64 = u64::MAX - 1;
+
 const POLL_IN: u32 = 1;
 const MSG_WAITALL: i32 = 0x100;
 const MSG_NOSIGNAL: i32 = 0x4000;
@@ -68,6 +71,10 @@ pub enum SocketEvent<B> {
         result: io::Result<usize>,
     },
 }
+
+/// A filling under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Filling(u32);
 
 /// Bytes that were received, in a buffer that has to be given back.
 #[derive(Debug)]
@@ -138,7 +145,8 @@ impl<B: AsMut<[u8]>> Sockets<B> {
         may_be_there: bool,
     ) -> io::Result<()> {
         let entry = receive_entry(socket, may_be_there);
-        self.push(entry, Active { tag, socket: Rc::clone(socket), kind: Kind::Receive })
+        self.push(entry, Active { tag, socket: Rc::clone(socket), kind: Kind::Receive })?;
+        Ok(())
     }
 
     /// Starts filling `body` from byte `from` on. It ends when the body is full, or with the
@@ -155,7 +163,7 @@ impl<B: AsMut<[u8]>> Sockets<B> {
         socket: &SocketHandle,
         body: B,
         from: usize,
-    ) -> io::Result<()> {
+    ) -> io::Result<Filling> {
         let mut body = Box::new(body);
         let room = &mut (*body).as_mut()[from..];
         assert!(!room.is_empty(), "there is nothing to fill");
@@ -163,7 +171,18 @@ impl<B: AsMut<[u8]>> Sockets<B> {
         let entry = opcode::Recv::new(Fd(socket.as_raw_fd()), room.as_mut_ptr(), length)
             .flags(MSG_WAITALL)
             .build();
-        self.push(entry, Active { tag, socket: Rc::clone(socket), kind: Kind::Fill(body) })
+        let kind = Kind::Fill(body);
+        self.push(entry, Active { tag, socket: Rc::clone(socket), kind }).map(Filling)
+    }
+
+    /// Ends a filling early: it is reported as any other, with as many bytes as have come, or with
+    /// an error when none have. To be called only while it hasn't been reported.
+    ///
+    /// # Errors
+    /// What the kernel reported.
+    pub fn cancel(&mut self, filling: Filling) -> io::Result<()> {
+        let entry = opcode::AsyncCancel::new(u64::from(filling.0)).build().user_data(CANCEL);
+        self.push_entry(&entry)
     }
 
     /// Starts sending `bytes` from byte `from` on, or as many of them as there is room for.
@@ -182,7 +201,8 @@ impl<B: AsMut<[u8]>> Sockets<B> {
         let entry = opcode::Send::new(Fd(socket.as_raw_fd()), rest.as_ptr(), length)
             .flags(MSG_NOSIGNAL)
             .build();
-        self.push(entry, Active { tag, socket: Rc::clone(socket), kind: Kind::Send(bytes) })
+        self.push(entry, Active { tag, socket: Rc::clone(socket), kind: Kind::Send(bytes) })?;
+        Ok(())
     }
 
     /// Hands what was started to the kernel and takes what has happened, without waiting.
@@ -239,6 +259,9 @@ impl<B: AsMut<[u8]>> Sockets<B> {
                 self.bell.drain()?;
                 continue;
             }
+            if entry.user_data() == CANCEL {
+                continue;
+            }
             let index = usize::try_from(entry.user_data()).map_err(io::Error::other)?;
             let Some(active) = self.active.get_mut(index).and_then(Option::take) else {
                 return Err(io::Error::other("the kernel completed what nobody started"));
@@ -283,7 +306,7 @@ impl<B: AsMut<[u8]>> Sockets<B> {
         }
     }
 
-    fn push(&mut self, entry: squeue::Entry, active: Active<B>) -> io::Result<()> {
+    fn push(&mut self, entry: squeue::Entry, active: Active<B>) -> io::Result<u32> {
         let index = if let Some(index) = self.free.pop() {
             self.active[index as usize] = Some(active);
             index
@@ -291,7 +314,8 @@ impl<B: AsMut<[u8]>> Sockets<B> {
             self.active.push(Some(active));
             u32::try_from(self.active.len() - 1).map_err(io::Error::other)?
         };
-        self.push_entry(&entry.user_data(u64::from(index)))
+        self.push_entry(&entry.user_data(u64::from(index)))?;
+        Ok(index)
     }
 
     fn push_entry(&mut self, entry: &squeue::Entry) -> io::Result<()> {

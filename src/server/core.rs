@@ -1,27 +1,24 @@
-//! One core's side of the network: its connections, and what each of them does next.
+//! One core's side of the network: the sockets of its connections, driven by their machine.
 //!
-//! Whatever happens to a connection only marks it. Once a turn all marked connections are settled:
-//! their answers of the turn go out together, and they listen again. One system call hands that
-//! to the kernel and fetches what has come, for all connections.
+//! What happens on the sockets goes into `node::Connections`; what that wants done goes to the ring.
+//! One system call a turn hands all of it to the kernel and fetches what has come, for all
+//! connections.
 
 use std::io;
 use std::net::TcpStream;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::connection::{Connection, Next};
 use super::gather::Gather;
+use super::mailbox::Message;
 use super::site::Site;
-use crate::engine::Source;
+use crate::engine::{Source, Submission};
 use crate::fatal::{self, Reason};
 use crate::io::phases::{Phase, lap, sleep_lap};
-use crate::io::{SocketEvent, Sockets};
+use crate::io::{Filling, SocketEvent, SocketHandle, Sockets, end_writing, shut_down};
 use crate::ledger::Op;
+use crate::node::{Action, Bounds, Connections, Outbox, View};
 use crate::wire::{BodyBuffer, Reply};
-
-/// Bodies of large requests that one core receives at the same time: more than clients that stop
-/// in the middle of one are likely to hold, until they have been too slow.
-const LARGE_BODIES_MAX: u32 = 512;
 
 /// How often a core looks for connections that are too slow, and the sequencer for expired holds.
 const TICK: Duration = Duration::from_millis(200);
@@ -29,38 +26,37 @@ const TICK: Duration = Duration::from_millis(200);
 /// The longest that a sleep lets events gather.
 const GATHER_MAX: Duration = Duration::from_micros(100);
 
+/// The socket of a connection.
+struct Peer {
+    socket: SocketHandle,
+    /// A large body that the kernel is receiving.
+    filling: Option<Filling>,
+}
+
 /// Connections of one core, and the ring that serves them.
 pub(super) struct Core {
     pub(super) site: Site,
     sockets: Sockets<BodyBuffer>,
-    connections: Vec<Option<Connection>>,
-    free_slots: Vec<u32>,
-    generation: u32,
-    /// Slots to be settled at the end of the turn; a connection is there once.
-    marked: Vec<u32>,
-    /// Slots of connections that wait until there is room for more requests on this node.
-    waiting_for_room: Vec<u32>,
-    /// Slots of connections that wait until another large body may be received.
-    waiting_for_body: Vec<u32>,
-    large_bodies: u32,
-    now_ns: u64,
+    connections: Connections,
+    /// By slot, as the machine has it.
+    peers: Vec<Option<Peer>>,
+    outbox: Outbox,
+    /// The node as the connections see it this turn.
+    view: View,
     next_tick_ns: u64,
     gather: Gather,
 }
 
 impl Core {
-    pub(super) const fn new(site: Site, sockets: Sockets<BodyBuffer>) -> Self {
+    pub(super) fn new(site: Site, sockets: Sockets<BodyBuffer>) -> Self {
+        let bounds = Bounds::of_one_core(site.shared().mailboxes.len());
         Self {
+            connections: Connections::new(site.index(), bounds),
+            view: site.view(),
             site,
             sockets,
-            connections: Vec::new(),
-            free_slots: Vec::new(),
-            generation: 0,
-            marked: Vec::new(),
-            waiting_for_room: Vec::new(),
-            waiting_for_body: Vec::new(),
-            large_bodies: 0,
-            now_ns: 0,
+            peers: Vec::new(),
+            outbox: Outbox::default(),
             next_tick_ns: 0,
             gather: Gather::new(),
         }
@@ -68,32 +64,32 @@ impl Core {
 
     /// Serves a connection from now on.
     pub(super) fn adopt(&mut self, stream: TcpStream) {
-        self.generation = self.generation.wrapping_add(1);
-        let slot = self.free_slots.pop().unwrap_or_else(|| {
-            self.connections.push(None);
-            u32::try_from(self.connections.len() - 1).unwrap_or(u32::MAX)
-        });
-        let socket = Rc::new(stream.into());
-        let deadline_ns = self.site.frame_deadline_ns();
-        let connection = Connection::new(slot, self.generation, socket, deadline_ns);
-        self.connections[slot as usize] = Some(connection);
-        self.mark(slot);
+        let slot = self.connections.handle_accepted(&self.view) as usize;
+        if self.peers.len() <= slot {
+            self.peers.resize_with(slot + 1, || None);
+        }
+        assert!(self.peers[slot].is_none(), "the machine gives away only slots that are free");
+        self.peers[slot] = Some(Peer { socket: Rc::new(stream.into()), filling: None });
     }
 
     /// Takes what has happened on the sockets since the last turn. Whether anything has.
     pub(super) fn take_events(&mut self) -> bool {
+        // Later than all that the kernel has told until now: no answer can be older than what its
+        // request knew.
+        self.view = self.site.view();
         let mut events = self.handle_events();
-        let now_ns = self.site.now_monotonic_ns();
-        self.now_ns = now_ns;
+        let now_ns = self.view.now_ns;
         self.gather.note(now_ns, events);
         self.site.shared().phases[usize::from(self.site.index())].publish();
         if now_ns >= self.next_tick_ns {
             self.next_tick_ns = now_ns + u64::try_from(TICK.as_nanos()).unwrap_or(u64::MAX);
             // What the kernel has and hasn't told yet came in time.
             self.submit();
+            self.view = View { now_ns, ..self.site.view() };
             events += self.handle_events();
-            self.sweep(now_ns);
+            self.connections.handle_tick(&self.view, &mut self.outbox);
         }
+        self.hand_on();
         events > 0
     }
 
@@ -109,122 +105,103 @@ impl Core {
 
     /// When the turn began.
     pub(super) const fn now_ns(&self) -> u64 {
-        self.now_ns
+        self.view.now_ns
     }
 
     /// A connection stays in its slot for as long as an operation on it is under way, so that the
     /// tag of an operation, the slot, needs no generation.
     fn handle(&mut self, event: SocketEvent<BodyBuffer>) {
-        let (SocketEvent::Received { tag, .. }
-        | SocketEvent::Filled { tag, .. }
-        | SocketEvent::Sent { tag, .. }) = event;
-        let slot = u32::try_from(tag).unwrap_or(u32::MAX);
-        let Some(connection) = self.connections.get_mut(slot as usize).and_then(Option::as_mut)
-        else {
-            fatal::stop(Reason::NetworkFailed, "a socket without a connection");
-        };
+        let Self { connections, view, outbox, .. } = self;
         match event {
-            SocketEvent::Received { result, .. } => match result {
-                Ok(chunk) => {
-                    let bytes = self.sockets.bytes(&chunk);
-                    connection.received(&mut self.site, bytes, chunk.has_more());
-                    self.sockets.give_back(chunk);
-                }
-                Err(_) => connection.received(&mut self.site, &[], false),
-            },
-            SocketEvent::Filled { body, result, .. } => {
-                connection.filled(&mut self.site, body, result.unwrap_or(0));
-                self.large_bodies -= 1;
-                let waiting = std::mem::take(&mut self.waiting_for_body);
-                waiting.into_iter().for_each(|slot| self.mark(slot));
+            SocketEvent::Received { tag, result: Ok(chunk) } => {
+                let bytes = self.sockets.bytes(&chunk);
+                let has_more = chunk.has_more();
+                connections.handle_received(slot_of(tag), bytes, has_more, view, outbox);
+                self.sockets.give_back(chunk);
             }
-            SocketEvent::Sent { bytes, result, .. } => {
-                connection.sent(&self.site, bytes, result.unwrap_or(0));
+            SocketEvent::Received { tag, result: Err(_) } => {
+                connections.handle_received(slot_of(tag), &[], false, view, outbox);
+            }
+            SocketEvent::Filled { tag, body, result } => {
+                let slot = slot_of(tag);
+                peer(&mut self.peers, slot).filling = None;
+                connections.handle_filled(slot, body, result.unwrap_or(0), view, outbox);
+            }
+            SocketEvent::Sent { tag, bytes, result } => {
+                let count = result.unwrap_or(0);
+                connections.handle_sent(slot_of(tag), bytes, count, view, outbox);
             }
         }
-        self.mark(slot);
     }
 
     /// Gives an answer to its connection, if that still lives.
     pub(super) fn deliver(&mut self, to: Source, op: Op, reply: &Reply) {
-        let connection = self.connections.get_mut(to.slot as usize).and_then(Option::as_mut);
-        if let Some(connection) = connection
-            && connection.generation == to.generation
-        {
-            connection.answer(to.correlation, op, self.site.epoch(), reply);
-            self.mark(to.slot);
-        }
+        let Self { connections, view, outbox, .. } = self;
+        connections.handle_answer(&to, op, reply, view, outbox);
     }
 
     /// Lets every connection that something has happened to go on: send, listen, or end.
     pub(super) fn settle(&mut self) {
-        if !self.waiting_for_room.is_empty() && self.site.has_room() {
-            let waiting = std::mem::take(&mut self.waiting_for_room);
-            waiting.into_iter().for_each(|slot| self.mark(slot));
+        self.view.has_room = self.site.shared().has_room();
+        self.connections.settle(&self.view, &mut self.outbox);
+        while let Some(action) = self.connections.poll_action() {
+            self.act(action);
         }
-        for at in 0..self.marked.len() {
-            let slot = self.marked[at];
-            let Some(connection) = self.connections[slot as usize].as_mut() else { continue };
-            connection.marked = false;
-            // Before sending: it may serve what was stalled, and so have something to say.
-            self.listen(slot);
-            self.send(slot);
-            self.end_if_over(slot);
-        }
-        self.marked.clear();
+        self.hand_on();
+        let shared = self.site.shared();
+        shared.counts[usize::from(self.site.index())].publish(&self.outbox.counts);
     }
 
-    /// Starts to wait for the next bytes of a connection, if it may send any.
-    fn listen(&mut self, slot: u32) {
-        let Some(connection) = self.connections[slot as usize].as_mut() else { return };
-        let tag = u64::from(slot);
-        match connection.next(&mut self.site) {
-            Next::Nothing => {}
-            Next::Room => self.waiting_for_room.push(slot),
-            Next::Bytes { may_be_there } => {
-                let socket = connection.socket();
-                checked(self.sockets.start_receive(tag, socket, may_be_there));
-                connection.receiving = true;
+    fn act(&mut self, action: Action) {
+        let Self { sockets, peers, .. } = self;
+        match action {
+            Action::Receive { slot, may_be_there } => {
+                let socket = &peer(peers, slot).socket;
+                checked(sockets.start_receive(u64::from(slot), socket, may_be_there));
             }
-            Next::Body if self.large_bodies >= LARGE_BODIES_MAX => self.waiting_for_body.push(slot),
-            Next::Body => {
-                if let Some((body, from)) = connection.take_body(&self.site) {
-                    let socket = connection.socket();
-                    checked(self.sockets.start_fill(tag, socket, body, from));
-                    connection.receiving = true;
-                    self.large_bodies += 1;
+            Action::Fill { slot, body, from } => {
+                let peer = peer(peers, slot);
+                let filling = sockets.start_fill(u64::from(slot), &peer.socket, body, from);
+                peer.filling = Some(checked(filling));
+            }
+            Action::Cancel { slot } => {
+                if let Some(filling) = peer(peers, slot).filling {
+                    checked(sockets.cancel(filling));
                 }
             }
+            Action::Send { slot, bytes, from } => {
+                let socket = &peer(peers, slot).socket;
+                checked(sockets.start_send(u64::from(slot), socket, bytes, from));
+            }
+            Action::EndWriting { slot } => end_writing(&peer(peers, slot).socket),
+            Action::ShutDown { slot } => shut_down(&peer(peers, slot).socket),
+            Action::Forget { slot } => {
+                assert!(peer(peers, slot).filling.is_none(), "the kernel still writes to a body");
+                peers[slot as usize] = None;
+                self.site.forget_connection();
+            }
         }
     }
 
-    /// Starts to send what a connection has to say, unless it is sending.
-    fn send(&mut self, slot: u32) {
-        let Some(connection) = self.connections[slot as usize].as_mut() else { return };
-        if connection.is_to_send() {
-            let (bytes, from) = connection.take_to_send();
-            let socket = connection.socket();
-            checked(self.sockets.start_send(u64::from(slot), socket, bytes, from));
+    /// Tells the sequencer what the connections want, unless it is on this core and takes that
+    /// itself.
+    fn hand_on(&mut self) {
+        let shared = self.site.shared();
+        if self.site.index() > 0 {
+            let tell = |message| shared.mailboxes[0].send(message);
+            self.outbox.submissions.drain(..).map(Message::Submit).for_each(tell);
+            self.outbox.gone.drain(..).map(Message::Gone).for_each(tell);
         }
     }
 
-    fn end_if_over(&mut self, slot: u32) {
-        let Some(connection) = self.connections[slot as usize].as_mut() else { return };
-        connection.end_writing_if_done(&self.site);
-        if connection.is_over() {
-            self.connections[slot as usize] = None;
-            self.free_slots.push(slot);
-            self.site.forget_connection();
-        }
+    /// On the sequencer's core: the requests that have come since the last time.
+    pub(super) fn take_submissions(&mut self) -> std::vec::Drain<'_, Submission> {
+        self.outbox.submissions.drain(..)
     }
 
-    fn mark(&mut self, slot: u32) {
-        if let Some(connection) = self.connections[slot as usize].as_mut()
-            && !connection.marked
-        {
-            connection.marked = true;
-            self.marked.push(slot);
-        }
+    /// On the sequencer's core, behind the requests: connections that hear no answers any more.
+    pub(super) fn take_gone(&mut self) -> Option<Source> {
+        self.outbox.gone.pop()
     }
 
     /// Hands all that was started to the kernel, without waiting.
@@ -262,21 +239,18 @@ impl Core {
         }
     }
 
-    /// Ends connections that have kept the server waiting for too long.
-    fn sweep(&mut self, now_ns: u64) {
-        for slot in 0..self.connections.len() {
-            if let Some(connection) = self.connections[slot].as_mut()
-                && connection.sweep(now_ns, &self.site)
-            {
-                self.mark(u32::try_from(slot).unwrap_or(u32::MAX));
-            }
-        }
-    }
-
     /// Whether any connection still waits for an answer or for its way out.
     pub(super) fn is_busy(&self) -> bool {
-        self.connections.iter().flatten().any(Connection::is_busy)
+        self.connections.is_busy()
     }
+}
+
+fn peer(peers: &mut [Option<Peer>], slot: u32) -> &mut Peer {
+    peers[slot as usize].as_mut().expect("the machine acts on sockets that it was given")
+}
+
+fn slot_of(tag: u64) -> u32 {
+    u32::try_from(tag).expect("operations are tagged with slots")
 }
 
 /// Without its ring a core can serve nobody.

@@ -18,6 +18,8 @@ pub(super) enum Message {
     Connection(TcpStream),
     /// A request, to the sequencer.
     Submit(Submission),
+    /// A connection that hears no answers any more, to the sequencer.
+    Gone(Source),
     /// An answer, to the core that serves the connection.
     Reply { to: Source, op: Op, reply: Reply },
     /// A job, to the owner of a partition.

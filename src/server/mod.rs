@@ -7,9 +7,7 @@
 
 mod acceptor;
 mod checks;
-mod connection;
 mod core;
-mod credit;
 mod gather;
 mod growth;
 mod loader;

@@ -33,7 +33,9 @@ pub(super) fn run(mut core: Core, mut partition: Partition) {
                 }
                 Message::Reply { to, op, reply } => core.deliver(to, op, &reply),
                 Message::Drain => drain = true,
-                Message::Submit(_) | Message::Done(..) | Message::Loaded(_) => {}
+                Message::Submit(_) | Message::Gone(_) | Message::Done(..) | Message::Loaded(_) => {
+                    unreachable!("only the sequencer is told this")
+                }
             }
         }
         core.settle();

@@ -18,7 +18,6 @@ pub(super) enum Query {
     /// A read whose op is committed.
     Read { to: Source, op: Op, read: LongRead },
     /// A connection is gone: nobody waits for its answers.
-    #[expect(dead_code, reason = "said as soon as connections are machines of the node")]
     Gone(Source),
 }
 

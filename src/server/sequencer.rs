@@ -94,17 +94,33 @@ impl Sequencer {
             match message {
                 Message::Connection(stream) => self.core.adopt(stream),
                 Message::Submit(submission) => self.engine.submit(submission),
+                Message::Gone(source) => self.forget(source),
                 Message::Reply { to, op, reply } => self.deliver(to, op, reply),
                 Message::Done(owner, job) => self.engine.handle_done(owner, job),
                 Message::Loaded(loaded) => self.engine.handle_loaded(&loaded),
-                Message::Job(_) | Message::Drain => {}
+                Message::Job(_) | Message::Drain => unreachable!("only owners are told this"),
             }
         }
-        for submission in self.core.site.take_inbox() {
+        for submission in self.core.take_submissions() {
             busy = true;
             self.engine.submit(submission);
         }
+        while let Some(source) = self.core.take_gone() {
+            self.forget(source);
+        }
         busy
+    }
+
+    /// Nobody waits for the answers to a connection's reads any more.
+    fn forget(&mut self, gone: Source) {
+        self.engine.handle_gone(gone);
+        self.ask(Query::Gone(gone));
+    }
+
+    fn ask(&self, query: Query) {
+        if self.queries.send(query).is_err() {
+            fatal::stop(Reason::DataUnreadable, "the query thread has ended");
+        }
     }
 
     /// Makes the next batch and hands it to the log.
@@ -152,11 +168,7 @@ impl Sequencer {
             busy = true;
             match release {
                 Release::Reply { to, op, reply } => self.deliver(to, op, reply),
-                Release::Query { to, op, read } => {
-                    if self.queries.send(Query::Read { to, op, read }).is_err() {
-                        fatal::stop(Reason::DataUnreadable, "the query thread has ended");
-                    }
-                }
+                Release::Query { to, op, read } => self.ask(Query::Read { to, op, read }),
             }
         }
         busy

@@ -3,9 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use crossbeam::utils::CachePadded;
+
 use super::mailbox::Mailbox;
 use crate::io::SystemClock;
 use crate::io::phases::Published;
+use crate::limits::EVENTS_WAITING;
+use crate::node::Counts;
 use crate::wire::Limits;
 
 macro_rules! counters {
@@ -30,12 +34,6 @@ counters! {
     connections_accepted,
     /// Connections that were refused because there were too many.
     connections_over_limit,
-    /// Connections that were ended because they were too slow.
-    connections_too_slow,
-    /// Requests that were refused before they reached the ledger.
-    requests_refused,
-    /// Requests that reached the ledger.
-    requests_accepted,
 }
 
 /// The state of the server that more than one thread reads.
@@ -60,17 +58,34 @@ pub(super) struct Shared {
     /// Cores that have sent all their answers after the drain.
     pub(super) drained: AtomicU64,
     pub(super) counters: Counters,
+    /// What has happened to the connections of each core.
+    pub(super) counts: Box<[PublishedCounts]>,
     /// Where the time of each core goes.
     pub(super) phases: Box<[Published]>,
 }
 
-/// Events that may wait for their turn before no more is read from any connection.
-const WAITING_EVENTS_MAX: u64 = 1 << 19;
+/// The counts of one core as others see them. Written by that core alone.
+#[derive(Debug, Default)]
+pub(super) struct PublishedCounts(CachePadded<[AtomicU64; Counts::NAMES.len()]>);
+
+impl PublishedCounts {
+    /// Lets the others see them.
+    pub(super) fn publish(&self, counts: &Counts) {
+        for (shown, value) in self.0.iter().zip(counts.values()) {
+            shown.store(value, Ordering::Relaxed);
+        }
+    }
+
+    /// Each of them, in the order of [`Counts::NAMES`].
+    pub(super) fn values(&self) -> impl Iterator<Item = u64> {
+        self.0.iter().map(|value| value.load(Ordering::Relaxed))
+    }
+}
 
 impl Shared {
     /// Whether there is room for more requests on this node.
     pub(super) fn has_room(&self) -> bool {
-        self.waiting_events.load(Ordering::Relaxed) < WAITING_EVENTS_MAX
+        self.waiting_events.load(Ordering::Relaxed) < EVENTS_WAITING
     }
 
     pub(super) fn is_draining(&self) -> bool {

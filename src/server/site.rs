@@ -1,26 +1,24 @@
-//! What the connections of one core see of the server: its limits, its counters, its sequencer.
+//! One core's place in the server: what it sees of the others.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
-use super::mailbox::{Mailbox, Message};
-use super::shared::{Counters, Shared};
-use crate::engine::Submission;
+use super::mailbox::Mailbox;
+use super::sequencer::LOG_FULL;
+use super::shared::Shared;
 use crate::io::Clock;
 use crate::ledger::Op;
-use crate::wire::Limits;
+use crate::node::View;
 
-/// The surroundings of a core's connections.
+/// A core among the others.
 pub(super) struct Site {
     index: u16,
     shared: Arc<Shared>,
-    /// On the sequencer's core: requests on their way to the engine.
-    inbox: Vec<Submission>,
 }
 
 impl Site {
     pub(super) const fn new(index: u16, shared: Arc<Shared>) -> Self {
-        Self { index, shared, inbox: Vec::new() }
+        Self { index, shared }
     }
 
     pub(super) const fn index(&self) -> u16 {
@@ -31,33 +29,19 @@ impl Site {
         &self.shared
     }
 
-    pub(super) fn limits(&self) -> Limits {
-        self.shared.limits
-    }
-
-    pub(super) fn committed(&self) -> Op {
-        Op(self.shared.committed.load(Ordering::Acquire))
-    }
-
-    pub(super) fn epoch(&self) -> u64 {
-        self.shared.epoch
-    }
-
-    pub(super) fn is_draining(&self) -> bool {
-        self.shared.is_draining()
-    }
-
-    pub(super) fn is_log_full(&self) -> bool {
-        self.shared.log_full.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn count(&self, which: impl Fn(&Counters) -> &AtomicU64) {
-        which(&self.shared.counters).fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// When a frame that begins now, or a hello, or a goodbye, has to be whole.
-    pub(super) fn frame_deadline_ns(&self) -> u64 {
-        self.now_monotonic_ns() + self.shared.client_ns_max
+    /// The node as the connections of this core see it from now on.
+    pub(super) fn view(&self) -> View {
+        let shared = &*self.shared;
+        View {
+            now_ns: self.now_monotonic_ns(),
+            limits: shared.limits,
+            committed: Op(shared.committed.load(Ordering::Acquire)),
+            epoch: shared.epoch,
+            draining: shared.is_draining(),
+            writes_refused: shared.log_full.load(Ordering::Relaxed).then_some(LOG_FULL),
+            has_room: shared.has_room(),
+            client_ns_max: shared.client_ns_max,
+        }
     }
 
     pub(super) fn now_unix_ns(&self) -> u64 {
@@ -68,21 +52,6 @@ impl Site {
         self.shared.clock.now().monotonic_ns
     }
 
-    /// Hands a request to the sequencer.
-    pub(super) fn submit(&mut self, submission: Submission) {
-        self.count(|counters| &counters.requests_accepted);
-        if self.index == 0 {
-            self.inbox.push(submission);
-        } else {
-            self.shared.mailboxes[0].send(Message::Submit(submission));
-        }
-    }
-
-    /// On the sequencer's core: the requests that have come since the last time.
-    pub(super) fn take_inbox(&mut self) -> std::vec::Drain<'_, Submission> {
-        self.inbox.drain(..)
-    }
-
     pub(super) fn mailbox(&self) -> &Mailbox {
         &self.shared.mailboxes[usize::from(self.index)]
     }
@@ -90,10 +59,5 @@ impl Site {
     /// A connection that was counted when it was accepted is gone.
     pub(super) fn forget_connection(&self) {
         self.shared.connections.fetch_sub(1, Ordering::Relaxed);
-    }
-
-    /// Whether there is room for more requests on this node.
-    pub(super) fn has_room(&self) -> bool {
-        self.shared.has_room()
     }
 }

@@ -28,7 +28,7 @@ use super::owner;
 use super::owners::CoreOwners;
 use super::residence::Residence;
 use super::sequencer::{Sequencer, ServerEngine};
-use super::shared::{Counters, Shared};
+use super::shared::{Counters, PublishedCounts, Shared};
 use super::site::Site;
 use super::{loader, query, watch};
 use crate::engine::{Load, Partition, StoredLog};
@@ -36,11 +36,12 @@ use crate::io::phases::{self, Published};
 use crate::io::{
     Clock, Directory, Sleeper, Sockets, SystemClock, leave_processors, processors, sleeper,
 };
-use crate::limits::PARTITIONS_MAX;
+use crate::limits::{CONNECTIONS_DEFAULT, PARTITIONS_MAX, REQUESTS_PER_CONNECTION};
 use crate::log::{
     CreateError, LogHandle, LogWriter, LogWriterKind, Position, StartError as WriterStartError,
     WriterOptions, has_segments,
 };
+use crate::node::Counts;
 use crate::wire::{Limits, StatusReport};
 
 /// Connections that wait in the kernel to be accepted.
@@ -76,14 +77,8 @@ pub struct ServerConfig {
     pub accept_loss_at: Option<Position>,
 }
 
-/// Connections of a server that isn't told otherwise.
-const CONNECTIONS_MAX_DEFAULT: u64 = 16_384;
-
 /// Time that a client has for a frame if nothing else is said.
 const CLIENT_TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
-
-/// Requests that one connection may have unanswered.
-const IN_FLIGHT_MAX: u32 = 256;
 
 /// Why a server doesn't start.
 #[derive(Debug, thiserror::Error)]
@@ -147,7 +142,7 @@ pub enum StartError {
 /// # Errors
 /// Why it didn't start. Failures while serving end the process.
 pub fn serve(config: &ServerConfig, ready: impl FnOnce(SocketAddr)) -> Result<(), StartError> {
-    let connections_max = config.connections_max.unwrap_or(CONNECTIONS_MAX_DEFAULT);
+    let connections_max = config.connections_max.unwrap_or(CONNECTIONS_DEFAULT);
     let cores = core_count(config.cores)?;
     let connections_max = check_machine(connections_max)?;
     // A core each, if there are enough.
@@ -171,7 +166,7 @@ pub fn serve(config: &ServerConfig, ready: impl FnOnce(SocketAddr)) -> Result<()
         mailboxes: Arc::clone(&mailboxes),
         limits: Limits {
             cluster: identity.cluster.0,
-            in_flight_max: IN_FLIGHT_MAX,
+            in_flight_max: REQUESTS_PER_CONNECTION,
             idle_seconds_max: 0,
         },
         connections_max,
@@ -185,6 +180,7 @@ pub fn serve(config: &ServerConfig, ready: impl FnOnce(SocketAddr)) -> Result<()
         drained: AtomicU64::new(0),
         log_full: AtomicBool::new(false),
         counters: Counters::default(),
+        counts: (0..cores).map(|_| PublishedCounts::default()).collect(),
         phases: (0..cores).map(|_| Published::default()).collect(),
     });
     let bell = Arc::clone(&mailboxes);
@@ -302,6 +298,10 @@ fn status_of(
         report.counters.insert("log_bytes".to_owned(), log.progress().bytes());
         for (name, value) in shared.counters.list() {
             report.counters.insert(name.to_owned(), value);
+        }
+        for (at, name) in Counts::NAMES.iter().enumerate() {
+            let of_all = shared.counts.iter().filter_map(|counts| counts.values().nth(at));
+            report.counters.insert((*name).to_owned(), of_all.sum());
         }
         shared.phases[0].publish();
         for (core, phases) in shared.phases.iter().enumerate() {

@@ -83,6 +83,33 @@ fn a_body_is_filled_in_place_or_says_how_far_it_came() {
 }
 
 #[test]
+fn a_filling_that_is_ended_early_says_how_far_it_came() {
+    let (mut sockets, _waker) = sockets();
+    let (ours, mut theirs) = pair();
+    let filling = sockets.start_fill(1, &ours, b"abcdef".to_vec(), 1).unwrap();
+    sockets.submit().unwrap();
+    theirs.write_all(b"12").unwrap();
+    sockets.submit().unwrap();
+    sockets.cancel(filling).unwrap();
+    let SocketEvent::Filled { tag: 1, body, result } = next(&mut sockets) else {
+        panic!("another event")
+    };
+    assert_eq!((body.as_slice(), result.unwrap()), (b"a12def".as_slice(), 2));
+    let filling = sockets.start_fill(1, &ours, body, 3).unwrap();
+    sockets.cancel(filling).unwrap();
+    let SocketEvent::Filled { tag: 1, body, result } = next(&mut sockets) else {
+        panic!("another event")
+    };
+    assert_eq!(result.unwrap_or(0), 0);
+    sockets.start_fill(1, &ours, body, 3).unwrap();
+    theirs.write_all(b"345").unwrap();
+    let SocketEvent::Filled { tag: 1, body, result } = next(&mut sockets) else {
+        panic!("another event")
+    };
+    assert_eq!((body.as_slice(), result.unwrap()), (b"a12345".as_slice(), 3));
+}
+
+#[test]
 fn more_connections_than_buffers_are_all_heard() {
     let (mut sockets, _waker) = sockets();
     let pairs: Vec<_> = (0..700).map(|_| pair()).collect();
