@@ -11,6 +11,10 @@ use crate::limits::{EVENTS_PER_REQUEST_MAX, RECORDS_PER_REPLY_MAX};
 const _: () = assert!(size_of::<Hello>() == HELLO_BYTES);
 const _: () = assert!(size_of::<HelloReply>() == HELLO_REPLY_BYTES);
 
+/// The longest credential of a hello: a signed token or a key fits, and a stranger can't make the
+/// server hold more.
+pub const CREDENTIAL_BYTES_MAX: usize = 512;
+
 /// A short text in a fixed field: UTF-8, filled up with zeros.
 #[repr(transparent)]
 #[derive(Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
@@ -42,7 +46,7 @@ impl std::fmt::Debug for Name {
     }
 }
 
-/// The first frame of a client: 64 bytes, little-endian, the same in every version.
+/// The first frame of a client: 64 bytes, little-endian, the same in every version, and a credential.
 #[repr(C, align(16))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 pub struct Hello {
@@ -53,8 +57,11 @@ pub struct Hello {
     /// The largest body that the client takes; 0 sets no bound, else at least
     /// [`REPLY_BODY_BYTES_MIN`].
     pub body_bytes_max: u32,
-    /// 0.
-    pub reserved: u64,
+    /// Bytes of the credential that follows in the same body, at most [`CREDENTIAL_BYTES_MAX`].
+    pub credential_bytes: u32,
+    /// What the client can do beyond its version, by bit. The server ignores bits that it doesn't
+    /// know; today it knows none.
+    pub capabilities: u32,
     /// The cluster that the client means; 0 is any.
     pub cluster: u128,
     /// The client's name, for the server's messages.
@@ -62,6 +69,8 @@ pub struct Hello {
 }
 
 const _: () = assert!(size_of::<Hello>() == 64);
+const _: () = assert!(std::mem::offset_of!(Hello, credential_bytes) == 8);
+const _: () = assert!(std::mem::offset_of!(Hello, cluster) == 16);
 
 /// The server's answer: 128 bytes, little-endian, the same in every version.
 #[repr(C, align(16))]
@@ -112,7 +121,8 @@ impl Hello {
             version_min: VERSION,
             version_max: VERSION,
             body_bytes_max: 0,
-            reserved: 0,
+            credential_bytes: 0,
+            capabilities: 0,
             cluster,
             client: Name::new(client),
         }
@@ -132,12 +142,19 @@ impl Hello {
         if header.kind() != Some(Kind::Hello) {
             return Err(ErrorCode::HelloExpected.into());
         }
-        if header.body_len() != HELLO_BYTES || header.flags != 0 {
-            let detail = "the body of a hello has 64 bytes and no flags";
-            return Err(RequestError::new(ErrorCode::HelloInvalid).with_detail(detail));
-        }
+        let invalid = |detail| RequestError::new(ErrorCode::HelloInvalid).with_detail(detail);
+        let credential_bytes = match header.body_len().checked_sub(HELLO_BYTES) {
+            Some(bytes) if bytes <= CREDENTIAL_BYTES_MAX && header.flags == 0 => bytes,
+            _ => {
+                return Err(invalid("a hello has 64 bytes, a credential of 512 at most, no flags"));
+            }
+        };
         header.check_body(body)?;
-        Ok(bytemuck::pod_read_unaligned(body))
+        let hello: Self = bytemuck::pod_read_unaligned(&body[..HELLO_BYTES]);
+        if usize::try_from(hello.credential_bytes) != Ok(credential_bytes) {
+            return Err(invalid("credential_bytes: not what follows the first 64 bytes"));
+        }
+        Ok(hello)
     }
 
     /// Decides what the server answers.
@@ -146,8 +163,8 @@ impl Hello {
     /// The refusal to send before closing.
     pub fn accept(&self, limits: &Limits) -> Result<HelloReply, RequestError> {
         let invalid = |detail| Err(RequestError::new(ErrorCode::HelloInvalid).with_detail(detail));
-        if self.reserved != 0 {
-            return invalid("reserved: must be zero");
+        if self.credential_bytes != 0 {
+            return invalid("credential_bytes: this server knows no identities; send none");
         }
         if self.version_min > self.version_max {
             return invalid("version_min: above version_max");

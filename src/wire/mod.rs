@@ -21,7 +21,7 @@ pub use code::ErrorCode;
 pub use error::{ProtocolError, RequestError};
 pub use frame::{FrameFields, append_frame, begin_frame, seal_frame};
 pub use header::{HEADER_BYTES, Header, MAGIC, VERSION, VERSION_FIXED};
-pub use hello::{Hello, HelloReply, Limits, Name};
+pub use hello::{CREDENTIAL_BYTES_MAX, Hello, HelloReply, Limits, Name};
 pub use kind::{BODY_BYTES_MAX, FRAME_BODY_BYTES_MAX, Kind, REPLY_BODY_BYTES_MIN};
 pub use reply::{Reply, ReplyTo, encode_create_results, encode_error, encode_reply};
 pub use request::{

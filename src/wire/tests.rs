@@ -271,6 +271,27 @@ fn a_filter_that_cannot_be_served_is_an_error_with_its_field() {
 }
 
 #[test]
+fn a_hello_has_room_for_a_credential_that_nobody_takes_yet() {
+    let limits = Limits { cluster: 42, in_flight_max: 16, idle_seconds_max: 60 };
+    let read = |announced: u32, sent: usize| {
+        let hello = Hello { credential_bytes: announced, ..Hello::new(42, "test") };
+        let body = [bytemuck::bytes_of(&hello), &vec![7; sent]].concat();
+        let mut out = Vec::new();
+        append_frame(&mut out, FrameFields::request(Kind::Hello, 1), &body);
+        let header = Header::parse(out.first_chunk().unwrap()).unwrap();
+        Hello::decode(&header, &out[HEADER_BYTES..]).and_then(|hello| hello.accept(&limits))
+    };
+    assert!(read(0, 0).is_ok());
+    for (announced, sent) in [(1, 1), (512, 512), (1, 0), (0, 1), (512, 511), (513, 513)] {
+        let error = read(announced, sent).unwrap_err();
+        assert_eq!(error.code(), Some(ErrorCode::HelloInvalid), "{announced} {sent}");
+        assert!(error.detail.contains("credential"), "{error}");
+    }
+    let able = Hello { capabilities: u32::MAX, ..Hello::new(42, "test") };
+    assert_eq!(able.accept(&limits), Hello::new(42, "test").accept(&limits));
+}
+
+#[test]
 fn hello_agrees_or_says_why_not() {
     let limits = Limits { cluster: 42, in_flight_max: 16, idle_seconds_max: 60 };
     let hello = Hello::new(42, "test");

@@ -110,7 +110,7 @@ fn wrong_greetings_are_answered_with_their_fault() {
         (greeting(&|hello| hello.version_min = 2), ErrorCode::HelloInvalid),
         (greeting(&|hello| hello.cluster = 0xbad), ErrorCode::ClusterMismatch),
         (greeting(&|hello| hello.body_bytes_max = 1), ErrorCode::HelloInvalid),
-        (greeting(&|hello| hello.reserved = 1), ErrorCode::HelloInvalid),
+        (greeting(&|hello| hello.credential_bytes = 1), ErrorCode::HelloInvalid),
     ];
     with_bystander(|server| {
         for (at, (bytes, code)) in cases.iter().enumerate() {
