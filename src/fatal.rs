@@ -20,6 +20,10 @@ pub enum Reason {
     NetworkFailed,
     /// The data directory is no longer the one that was opened.
     DirectoryMoved,
+    /// An invariant of the program doesn't hold.
+    InvariantBroken,
+    /// The system gives no more memory.
+    OutOfMemory,
 }
 
 impl Reason {
@@ -33,6 +37,8 @@ impl Reason {
             Self::DataUnreadable => 73,
             Self::NetworkFailed => 74,
             Self::DirectoryMoved => 75,
+            Self::InvariantBroken => 76,
+            Self::OutOfMemory => 77,
         }
     }
 }
@@ -44,4 +50,28 @@ pub fn stop(reason: Reason, detail: &str) -> ! {
     let _ = writeln!(std::io::stderr(), "partita: fatal: {reason:?}: {detail}");
     #[expect(clippy::exit, reason = "the one place that ends the process on doubt")]
     std::process::exit(i32::from(reason.exit_status()));
+}
+
+/// Ends the process for want of memory, without asking for any.
+pub fn out_of_memory(bytes: usize) -> ! {
+    let _ = writeln!(
+        std::io::stderr(),
+        "partita: fatal: OutOfMemory: the system refused {bytes} more bytes of memory: give the process more \
+         (its cgroup, `ulimit -v`), or the ledger fewer accounts"
+    );
+    #[expect(clippy::exit, reason = "the process can't go on")]
+    std::process::exit(i32::from(Reason::OutOfMemory.exit_status()));
+}
+
+/// From now on a panic, which is a bug, ends the process with a plain message and a status, and not with
+/// a trace of the program's insides.
+pub fn end_on_panic() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let message = panic.payload_as_str().unwrap_or("it says no more");
+        let detail = format!(
+            "{message} ({place}). This is a bug: keep the data directory and this message, and report it"
+        );
+        stop(Reason::InvariantBroken, &detail);
+    }));
 }

@@ -99,3 +99,15 @@ pub const EVENTS_WAITING: u64 = 1 << 19;
 // Each core gets its part; the smallest part still serves several of the largest at once.
 const _: () = assert!(ANSWER_BYTES_SHARED / PARTITIONS_MAX >= 2 * ANSWER_BYTES_PER_CONNECTION);
 const _: () = assert!(LARGE_BODIES / PARTITIONS_MAX >= 2 * LARGE_BODIES_KEPT_DIVISOR);
+
+/// When this version was written, in nanoseconds since the Unix epoch: 1 November 2026. A clock that says
+/// less is wrong. Moved on with each version.
+pub const WRITTEN_UNIX_NS: u64 = 1_793_491_200_000_000_000;
+
+/// How far the clock of a first start may be ahead of [`WRITTEN_UNIX_NS`]: 20 years. A machine whose clock
+/// is wrong often is so by decades, and nobody should run a version that is older.
+pub const VERSION_AGE_NS_MAX: u64 = 20 * 365 * 86_400 * 1_000_000_000;
+
+/// How far the clock may be ahead of the newest timestamp of a log when it is opened, unless an operator
+/// accepts it: 30 days. Every open hold that expires in between expires at once.
+pub const CLOCK_AHEAD_NS_MAX: u64 = 30 * 86_400 * 1_000_000_000;

@@ -26,7 +26,7 @@ pub(crate) fn run(
     out: &mut dyn Write,
 ) -> Result<Exit, Failure> {
     let config = cluster_config(settings.cluster, settings.segment_bytes, settings.accounts_max);
-    initialize(&settings.data, config).map_err(|error| {
+    initialize(&settings.data, config, false).map_err(|error| {
         Failure::new(open_exit(&error), format!("{}: {error}", settings.data.display()))
     })?;
     writeln!(out, "cluster {:032x} in {}", config.cluster.0, settings.data.display())?;

@@ -15,6 +15,7 @@ mod flags;
 mod import;
 mod init;
 mod inspect;
+mod log_view;
 mod logging;
 mod missing_meta;
 mod remote;
@@ -45,6 +46,7 @@ use say::say;
 /// Runs the program: reads the command line, does what it says, answers with the exit status.
 #[must_use]
 pub fn main() -> ExitCode {
+    crate::fatal::end_on_panic();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {

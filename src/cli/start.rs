@@ -24,6 +24,10 @@ pub(crate) struct StartArgs {
     /// Give up everything from this position of a damaged log on. Read docs/operating.md first.
     #[arg(long, value_name = "POSITION")]
     pub accept_loss_at: Option<u64>,
+    /// The machine's clock is right, although it is long after the newest record of the log, or after
+    /// this version was written.
+    #[arg(long)]
+    pub accept_clock: bool,
     /// Refuse a data directory that holds no cluster instead of making a new one. So it is also with
     /// --cluster, and under a service manager.
     #[arg(long)]
@@ -39,6 +43,8 @@ pub struct StartConfig {
     pub cluster: Option<u128>,
     /// Why a directory without a cluster is refused instead of getting a new one.
     pub never_create: Option<&'static str>,
+    /// Whether the operator says that the machine's clock is right.
+    pub clock_accepted: bool,
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
     /// Core threads, 1 to [`crate::limits::PARTITIONS_MAX`]; none leaves it to the server.
@@ -68,6 +74,7 @@ impl StartConfig {
                 args.no_create,
                 std::env::var_os("NOTIFY_SOCKET").is_some(),
             ),
+            clock_accepted: args.accept_clock,
             listen: settings.listen,
             cores: settings.cores,
             log_writer: settings.log_writer,
@@ -111,6 +118,7 @@ pub(crate) fn run(config: &StartConfig, out: &mut dyn Write) -> Result<Exit, Fai
         connections_max: config.connections_max,
         cluster: config.cluster,
         never_create: config.never_create,
+        clock_accepted: config.clock_accepted,
         client_timeout: config.client_timeout,
         accept_loss_at: config.accept_loss_at.map(Position),
     };
@@ -135,6 +143,7 @@ fn fatal_reason(error: &StartError) -> Option<Reason> {
     match source {
         // Who may not look knows nothing about the data.
         error if is_permission(error) => None,
+        OpenError::Copied(_) => None,
         OpenError::Read(ReadError::Io { .. }) | OpenError::Meta(MetaError::Io(_)) => {
             Some(Reason::DataUnreadable)
         }
@@ -175,6 +184,8 @@ pub(crate) fn open_exit(error: &OpenError) -> Exit {
         | OpenError::Lock(_)
         | OpenError::Empty
         | OpenError::Absent { .. }
+        | OpenError::Clock(_)
+        | OpenError::Copied(_)
         | OpenError::Create(CreateError::Io(_) | CreateError::Meta(MetaError::Io(_))) => {
             Exit::Unavailable
         }

@@ -1,8 +1,9 @@
-//! `partita verify`: check a stopped or copied data directory from end to end.
+//! `partita verify`: check a data directory from end to end.
 //!
 //! Reads every byte of the log: checksums, chain, digests. Decides every batch again and compares
 //! it with what the log says, and holds debits against credits in every ledger after every frame.
-//! Changes nothing and takes no lock, so it works on a read-only copy.
+//! Changes nothing and takes no lock, so it works on a read-only copy, and beside a server as far as
+//! the log was committed when it began.
 
 use std::io::Write;
 
@@ -13,16 +14,14 @@ use serde::Serialize;
 use super::config::Settings;
 use super::exit::{Exit, Failure};
 use super::flags::DataFlags;
-use super::missing_meta::missing_meta;
-use super::start::open_exit;
+use super::log_view::{Ending, LogView};
+use super::say::say;
 use crate::engine::{
     Audited, Engine, EngineCounts, EngineOptions, IdHasher, Inline, Partition, StoredLog, Tip,
     TrialBalance,
 };
-use crate::io::Directory;
 use crate::ledger::{Op, Timestamp};
-use crate::log::{Epoch, LogIdentity, LogReader, Meta, Position, RecoveryInput, Verdict};
-use crate::server::OpenError;
+use crate::log::{Epoch, LogIdentity, Meta, Position};
 
 /// Arguments of `verify`.
 #[derive(Debug, Args)]
@@ -73,26 +72,19 @@ pub(crate) fn run(
     settings: &Settings,
     out: &mut dyn Write,
 ) -> Result<Exit, Failure> {
-    let damaged =
-        |text: String| Failure::new(Exit::Damaged, format!("{}: {text}", settings.data.display()));
-    let opened = |error: OpenError| {
-        Failure::new(open_exit(&error), format!("{}: {error}", settings.data.display()))
-    };
-    let directory = Directory::new(settings.data.clone());
-    let meta = Meta::load(&directory)
-        .map_err(|error| opened(error.into()))?
-        .ok_or_else(|| missing_meta(&settings.data).unwrap_or_else(|| opened(OpenError::Empty)))?;
-    let identity = LogIdentity { cluster: meta.config.cluster, layout: meta.config.layout() };
-    let mut engine = verifier(identity, &meta, usize::from(args.partitions));
-    let mut records = StoredLog::new(directory.clone(), identity.layout, identity.cluster);
-    let mut reader = LogReader::open(directory, identity).map_err(|error| opened(error.into()))?;
-    let bar = progress_bar(&meta);
+    let mut log = LogView::open(&settings.data)?;
+    let identity = log.identity();
+    let mut engine = verifier(identity, log.meta(), usize::from(args.partitions));
+    let mut records = StoredLog::new(log.directory().clone(), identity.layout, identity.cluster);
+    let bar = progress_bar(log.meta());
     let mut frames = 0;
-    while let Some(frame) = reader.next_frame().map_err(|error| opened(error.into()))? {
+    while let Some(frame) = log.next()? {
         let (op, position) = (frame.header().op, frame.header().position);
-        engine.replay(&frame, &mut records).map_err(|error| damaged(error.to_string()))?;
+        if let Err(error) = engine.replay(&frame, &mut records) {
+            return Err(log.damaged(&error));
+        }
         if let Some((ledger, sums)) = engine.owners().uneven() {
-            return Err(damaged(format!(
+            return Err(log.damaged(&format_args!(
                 "op {op} at position {position}: in ledger {ledger} debits differ from credits: \
                  {sums:?}"
             )));
@@ -100,30 +92,23 @@ pub(crate) fn run(
         frames += 1;
         bar.set_position(position.0);
     }
-    let examined = reader
-        .examine(Some(&meta), &RecoveryInput::default())
-        .map_err(|error| opened(error.into()))?;
+    let ending = log.end()?;
     bar.finish_and_clear();
-    if matches!(examined.row.verdict(), Verdict::Refuse) {
-        return Err(damaged(format!(
-            "the log ends at position {} in a way that no crash explains: {}. There: {}. What to \
-             do: {}",
-            reader.progress().end,
-            examined.row.name(),
-            examined.stop,
-            examined.row.advice()
-        )));
+    if ending == Ending::InUse {
+        say(
+            "a server is at work in the directory: what it had committed when this began is verified",
+        );
     }
     let verified = Verified {
         cluster: format!("{:032x}", identity.cluster.0),
-        segments: reader.segments(),
+        segments: log.segments(),
         frames,
         op: engine.end().op.0,
-        position: reader.progress().end.0,
+        position: log.progress().end.0,
         timestamp: engine.end().timestamp.0,
         state_digest: format!("{:016x}", engine.state_digest()),
-        chain: reader.progress().chain.to_string(),
-        tail: examined.row.name(),
+        chain: log.progress().chain.to_string(),
+        tail: ending.name(),
         ledgers: engine.owners().ledgers().iter().map(ledger_line).collect(),
         ..Verified::of(engine.counts())
     };

@@ -7,6 +7,7 @@
 
 mod acceptor;
 mod checks;
+mod clock;
 mod core;
 mod gather;
 mod growth;
@@ -25,6 +26,7 @@ mod site;
 mod start;
 mod watch;
 
+pub use clock::{ClockError, judge_clock};
 pub use open::{
     OpenError, Opened, ReplayOptions, Replayed, cluster_config, initialize, open, replay,
 };

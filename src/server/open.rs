@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::clock::{ClockError, judge_clock};
 use crate::engine::{
     Engine, EngineOptions, IdHasher, Inline, Partition, ReplayError, StoredLog, Tip,
 };
@@ -53,6 +54,9 @@ pub enum OpenError {
         /// What says so.
         reason: &'static str,
     },
+    /// The machine's clock can't be believed.
+    #[error(transparent)]
+    Clock(#[from] ClockError),
     /// The directory belongs to another cluster.
     #[error(
         "the data directory belongs to cluster {found:032x}, not {wanted:032x}; check --data and \
@@ -80,6 +84,12 @@ pub enum OpenError {
     /// The end of the log is not what a crash leaves.
     #[error(transparent)]
     Recovery(#[from] RecoveryError),
+    /// The same, in files that were copied one after the other while a server wrote them.
+    #[error(
+        "a copy of a running directory, not damage: {0}. The server went on while its files were \
+         copied. Stop the server and copy again"
+    )]
+    Copied(Box<Self>),
 }
 
 struct Wanted(Option<u128>);
@@ -119,14 +129,19 @@ pub struct Opened {
 ///
 /// # Errors
 /// Why it can't be.
-pub fn initialize(path: &Path, config: ClusterConfig) -> Result<Meta, OpenError> {
+pub fn initialize(
+    path: &Path,
+    config: ClusterConfig,
+    clock_accepted: bool,
+) -> Result<Meta, OpenError> {
+    let now = SystemClock::new().now().unix_ns;
+    judge_clock(now, None, clock_accepted)?;
     make_directories(path)?;
     let directory = Directory::new(path);
     let _lock = DirectoryLock::acquire(&directory)?;
     if Layout::new(config.segment_bytes).is_none() {
         return Err(OpenError::SegmentBytes(config.segment_bytes));
     }
-    let now = SystemClock::new().now().unix_ns;
     Ok(create_log(&directory, config, Timestamp(now))?)
 }
 
@@ -166,7 +181,9 @@ pub fn open(
         recent_bytes_max: RECENT_BYTES_MAX,
         loss_accepted_at,
     };
-    let (engine, end) = replay(&directory, &meta, options)?;
+    let (engine, end) = replay(&directory, &meta, options).map_err(|error| {
+        if lock.is_copy_of_running() { OpenError::Copied(Box::new(error)) } else { error }
+    })?;
     lock.begin_serving()?;
     Ok(Opened { lock, directory, identity: end.identity(), engine, end })
 }
@@ -290,7 +307,7 @@ mod tests {
     fn a_loss_is_accepted_only_where_the_operator_says_and_leaves_a_copy() {
         let parent = tempfile::tempdir().unwrap();
         let path = parent.path().join("new").join("data");
-        initialize(&path, cluster_config(None, Some(4 << 20), Some(10))).unwrap();
+        initialize(&path, cluster_config(None, Some(4 << 20), Some(10)), false).unwrap();
         // Something was written behind the genesis frame and changed later.
         let end = Position(SEGMENT_HEADER_BYTES + 4096);
         let segment = std::fs::OpenOptions::new().write(true).open(path.join(segment_name(0)));

@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 
 use crossbeam::channel::Sender;
 
+use super::clock::LedgerTime;
 use super::core::Core;
 use super::mailbox::{Mailbox, Message};
 use super::owners::CoreOwners;
@@ -18,7 +19,7 @@ use super::residence::Residence;
 use crate::engine::{Engine, Load, Permit, Polled, Release, Source};
 use crate::fatal::{self, Reason};
 use crate::io::phases::{Phase, lap};
-use crate::ledger::{Op, Timestamp};
+use crate::ledger::Op;
 use crate::limits::PARKED_EVENTS_MAX;
 use crate::log::LogHandle;
 use crate::wire::{ErrorCode, Reply, RequestError};
@@ -32,6 +33,7 @@ pub(super) const LOG_FULL: &str = "the disk of the log is full; reads are still 
 /// The sequencer and all it talks to.
 pub(super) struct Sequencer {
     pub(super) engine: ServerEngine,
+    pub(super) time: LedgerTime,
     pub(super) log: LogHandle,
     pub(super) queries: Sender<Query>,
     /// Where old records are read.
@@ -129,7 +131,7 @@ impl Sequencer {
             let error = RequestError::new(ErrorCode::CapacityExceeded);
             self.engine.refuse_writes(&error.with_detail(LOG_FULL));
         }
-        let now = Timestamp(self.core.site.now_unix_ns());
+        let now = self.time.at(self.core.site.now());
         let polled = self.engine.poll(now, self.permit());
         let mut busy = !matches!(polled, Polled::Nothing);
         if let Polled::Frame(frame) = polled {

@@ -1,7 +1,7 @@
 //! What all threads of the server see.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use crossbeam::utils::CachePadded;
 
@@ -40,6 +40,10 @@ counters! {
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) clock: SystemClock,
+    /// How far the ledger's time is ahead of the machine's clock; negative if it lags behind.
+    pub(super) clock_ahead_ns: AtomicI64,
+    /// Jumps of the machine's clock since the start.
+    pub(super) clock_steps: AtomicU64,
     pub(super) mailboxes: Arc<[Mailbox]>,
     pub(super) limits: Limits,
     pub(super) connections_max: u64,

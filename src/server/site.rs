@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use super::mailbox::Mailbox;
 use super::sequencer::LOG_FULL;
 use super::shared::Shared;
-use crate::io::Clock;
+use crate::io::{Clock, Now};
 use crate::ledger::Op;
 use crate::node::View;
 
@@ -44,8 +44,8 @@ impl Site {
         }
     }
 
-    pub(super) fn now_unix_ns(&self) -> u64 {
-        self.shared.clock.now().unix_ns
+    pub(super) fn now(&self) -> Now {
+        self.shared.clock.now()
     }
 
     pub(super) fn now_monotonic_ns(&self) -> u64 {

@@ -7,7 +7,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
@@ -19,6 +19,7 @@ use socket2::{Domain, Socket as Socket2, Type};
 
 use super::acceptor;
 use super::checks::check_machine;
+use super::clock::{LedgerTime, judge_clock, warn_if_behind};
 use super::core::Core;
 use super::growth;
 use super::mailbox::Mailbox;
@@ -34,7 +35,8 @@ use super::{loader, query, watch};
 use crate::engine::{Load, Partition, StoredLog};
 use crate::io::phases::{self, Published};
 use crate::io::{
-    Clock, Directory, Sleeper, Sockets, SystemClock, leave_processors, processors, sleeper,
+    Clock, Directory, Sleeper, Sockets, SteadyClock, SystemClock, leave_processors, processors,
+    sleeper,
 };
 use crate::limits::{CONNECTIONS_DEFAULT, PARTITIONS_MAX, REQUESTS_PER_CONNECTION};
 use crate::log::{
@@ -71,6 +73,8 @@ pub struct ServerConfig {
     pub cluster: Option<u128>,
     /// Why a directory without a cluster is refused instead of getting a new one.
     pub never_create: Option<&'static str>,
+    /// Whether an operator says that the machine's clock is right, however late it is.
+    pub clock_accepted: bool,
     /// How long a client may take for its hello, for the rest of a frame, or for its goodbye.
     pub client_timeout: Option<Duration>,
     /// The position from which an operator gives a damaged log up.
@@ -151,6 +155,13 @@ pub fn serve(config: &ServerConfig, ready: impl FnOnce(SocketAddr)) -> Result<()
     let listener = bind(config.listen)?;
     let opened = open_or_create(config, cores)?;
     let Opened { lock, directory, identity, engine, end } = opened;
+    let newest = engine.end().timestamp.0;
+    let clock = SystemClock::new();
+    let now = clock.now();
+    let behind = judge_clock(now.unix_ns, Some(newest), config.clock_accepted)
+        .map_err(|error| failed_open(config, error.into()))?;
+    warn_if_behind(now.unix_ns, behind);
+    let time = SteadyClock::starting(now, newest);
     watch::spawn(lock.watch().map_err(StartError::Thread)?).map_err(StartError::Thread)?;
     let epoch = end.progress().epoch.0;
     let op = end.progress().op.0;
@@ -162,7 +173,9 @@ pub fn serve(config: &ServerConfig, ready: impl FnOnce(SocketAddr)) -> Result<()
         .unzip();
     let mailboxes: Arc<[Mailbox]> = wakers.into_iter().map(Mailbox::new).collect();
     let shared = Arc::new(Shared {
-        clock: SystemClock::new(),
+        clock,
+        clock_ahead_ns: AtomicI64::new(0),
+        clock_steps: AtomicU64::new(0),
         mailboxes: Arc::clone(&mailboxes),
         limits: Limits {
             cluster: identity.cluster.0,
@@ -198,7 +211,7 @@ pub fn serve(config: &ServerConfig, ready: impl FnOnce(SocketAddr)) -> Result<()
     });
     let status = status_of(config, &shared, writer.handle().clone());
     let sequencer =
-        SequencerParts { engine, log: writer.handle().clone(), queries, loader, status };
+        SequencerParts { engine, time, log: writer.handle().clone(), queries, loader, status };
     start_cores(&shared, sequencer, partitions, bells, &pinned)?;
     let address = local_address(&listener)
         .map_err(|source| StartError::Listen { address: config.listen, source })?;
@@ -226,6 +239,7 @@ pub fn serve(config: &ServerConfig, ready: impl FnOnce(SocketAddr)) -> Result<()
 /// What the sequencer is made of, sent to its thread.
 struct SequencerParts {
     engine: ServerEngine,
+    time: SteadyClock,
     log: LogHandle,
     queries: crossbeam::channel::Sender<query::Query>,
     loader: crossbeam::channel::Sender<Vec<Load>>,
@@ -249,8 +263,12 @@ fn bind(address: SocketAddr) -> Result<Socket2, StartError> {
     bound().map_err(|source| StartError::Listen { address, source })
 }
 
+fn failed_open(config: &ServerConfig, source: OpenError) -> StartError {
+    StartError::Open { path: config.data.clone(), source }
+}
+
 fn open_or_create(config: &ServerConfig, cores: usize) -> Result<Opened, StartError> {
-    let failed = |source| StartError::Open { path: config.data.clone(), source };
+    let failed = |source| failed_open(config, source);
     match open(&config.data, cores, config.cluster, config.accept_loss_at) {
         Err(OpenError::Empty) => {}
         other => return other.map_err(failed),
@@ -263,7 +281,7 @@ fn open_or_create(config: &ServerConfig, cores: usize) -> Result<Opened, StartEr
         return Err(failed(OpenError::Absent { cluster: config.cluster, reason }));
     }
     let cluster = cluster_config(config.cluster, config.segment_bytes, config.accounts_max);
-    initialize(&config.data, cluster).map_err(failed)?;
+    initialize(&config.data, cluster, config.clock_accepted).map_err(failed)?;
     tracing::info!(data = %config.data.display(), cluster = %format_args!("{:032x}", cluster.cluster.0), "made a new cluster");
     open(&config.data, cores, config.cluster, config.accept_loss_at).map_err(failed)
 }
@@ -291,6 +309,8 @@ fn status_of(
         report.cluster = format!("{:032x}", shared.limits.cluster);
         report.state = if shared.is_draining() { "draining" } else { "serving" }.to_owned();
         report.uptime_seconds = (shared.clock.now().monotonic_ns - started) / 1_000_000_000;
+        report.clock_ahead_ns = shared.clock_ahead_ns.load(Ordering::Relaxed);
+        report.clock_steps = shared.clock_steps.load(Ordering::Relaxed);
         report.log_writer = log_writer.clone();
         report.connections = shared.connections.load(Ordering::Relaxed);
         report.log_position = log.progress().durable_position().0;
@@ -329,10 +349,11 @@ fn start_cores(
     let cores = bells.len();
     let mut runs: Vec<RunCore> = Vec::with_capacity(cores);
     runs.push(Box::new(move |core| {
-        let SequencerParts { engine, log, queries, loader, status } = sequencer;
+        let SequencerParts { engine, time, log, queries, loader, status } = sequencer;
         let complete_status = Box::new(move |report: &mut StatusReport| status(report));
         let residence = Residence::default();
-        Sequencer { engine, log, queries, loader, core, complete_status, residence }.run();
+        let time = LedgerTime::new(time, Arc::clone(core.site.shared()));
+        Sequencer { engine, time, log, queries, loader, core, complete_status, residence }.run();
     }));
     for partition in partitions {
         runs.push(Box::new(move |core| owner::run(core, partition)));

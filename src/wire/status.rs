@@ -20,6 +20,10 @@ pub struct StatusReport {
     pub op: u64,
     /// The newest timestamp given, in nanoseconds since the Unix epoch.
     pub timestamp: u64,
+    /// How far the ledger's time is ahead of the machine's clock, in nanoseconds; negative if it lags.
+    pub clock_ahead_ns: i64,
+    /// Jumps of the machine's clock since the start. None of them moved the ledger's time.
+    pub clock_steps: u64,
     /// Seconds since the process started.
     pub uptime_seconds: u64,
     /// Core threads, and so partitions.

@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::bystander::Bystander;
 use crate::peer::{Peer, transfer};
@@ -81,6 +83,77 @@ fn without_its_file_lock_a_directory_under_load_is_still_served_by_one_server_al
     server.stop();
     let mut verify = std::process::Command::new(PARTITA);
     assert!(verify.arg("verify").arg("--data").arg(&data).output().unwrap().status.success());
+}
+
+/// Rounds of a server that starts, works and is killed, 3 unless `PARTITA_VERIFY_ROUNDS` says otherwise.
+#[test]
+fn beside_a_server_that_starts_works_and_dies_nothing_looks_damaged() {
+    let rounds = std::env::var("PARTITA_VERIFY_ROUNDS").map_or(3, |text| text.parse().unwrap());
+    let home = tempfile::tempdir().unwrap();
+    let data = home.path().join("data");
+    let launch = Launch::new(&data).segment("4MiB");
+    launch.init();
+    let is_over = Arc::new(AtomicBool::new(false));
+    let looks: Vec<_> = [&["verify"][..], &["inspect", "segments"], &["inspect", "frame", "1"]]
+        .into_iter()
+        .map(|command| {
+            let (is_over, data) = (Arc::clone(&is_over), data.clone());
+            std::thread::spawn(move || {
+                let mut looks = 0;
+                while !is_over.load(Ordering::Relaxed) || looks == 0 {
+                    let mut looked = std::process::Command::new(PARTITA);
+                    let looked = looked.args(command).arg("--data").arg(&data).output().unwrap();
+                    assert!(looked.status.success(), "{command:?} {looked:?}");
+                    looks += 1;
+                }
+            })
+        })
+        .collect();
+    for round in 0..rounds {
+        let server = launch.start();
+        let mut peer = Peer::greeted(server.address);
+        if round == 0 {
+            peer.create_accounts(&[1, 2]);
+        }
+        for batch in 0..20 {
+            let first = 10 + (round * 20 + batch) * 1_000;
+            peer.create_transfers((0..1_000).map(|at| transfer(first + at, 1, 2)).collect());
+        }
+        server.kill();
+    }
+    is_over.store(true, Ordering::Relaxed);
+    for look in looks {
+        look.join().unwrap();
+    }
+}
+
+#[test]
+fn a_copy_of_a_running_directory_is_told_from_damage() {
+    let home = tempfile::tempdir().unwrap();
+    let (data, copy) = (home.path().join("data"), home.path().join("copy"));
+    let server = Launch::new(&data).segment("4MiB").start();
+    let mut peer = Peer::greeted(server.address);
+    peer.create_accounts(&[1, 2]);
+    fs::create_dir_all(copy.join("log")).unwrap();
+    let take = |name: &str| fs::copy(data.join(name), copy.join(name)).unwrap();
+    take("log/000000000000.segment");
+    for batch in 0..10 {
+        peer.create_transfers((0..100).map(|at| transfer(10 + batch * 100 + at, 1, 2)).collect());
+    }
+    // The hint of what is committed, by which the rest of the log is missed, comes a little later.
+    let verify = || {
+        take("lock");
+        take("meta");
+        let mut verify = std::process::Command::new(PARTITA);
+        verify.arg("verify").arg("--data").arg(&copy).output().unwrap()
+    };
+    assert!(eventually(|| verify().status.code() == Some(UNAVAILABLE)), "{:?}", verify());
+    let said = String::from_utf8(verify().stderr).unwrap();
+    assert!(said.contains("a copy of a running directory, not damage"), "{said}");
+    let (status, said) = Launch::new(&copy).refused();
+    assert_eq!(status, UNAVAILABLE, "{said}");
+    assert!(said.contains("a copy of a running directory, not damage"), "{said}");
+    server.stop();
 }
 
 #[test]

@@ -218,3 +218,18 @@ fn io_uring_is_forbidden() {
         Launch::new(&home.path().join("data")).under(&["python3", wrapper.to_str().unwrap()]);
     expect(&launch, UNAVAILABLE, &["io_uring", "kernel.io_uring_disabled", "seccomp"]);
 }
+
+#[test]
+fn memory_that_runs_out_is_told_with_a_status_and_without_a_trace() {
+    let home = tempfile::tempdir().unwrap();
+    let data = home.path().join("data");
+    Launch::new(&data).start().stop();
+    // Enough to run at all, and too little to serve. What is refused first is up to the machine.
+    for kilobytes in [24_000, 28_000, 32_000, 35_000] {
+        let (status, said) =
+            Launch::new(&data).limited(&format!("ulimit -v {kilobytes}")).refused();
+        assert!([5, 77].contains(&status), "{kilobytes}: {status}: {said}");
+        assert!(!said.contains("RUST_BACKTRACE") && !said.contains("panicked"), "{said}");
+        assert!(said.contains("partita: "), "{said}");
+    }
+}

@@ -153,7 +153,7 @@ pub(super) fn run(
     while let Some(frame) = log.next()? {
         followed.frame(&frame);
     }
-    let exit = log.end()?;
+    let exit = log.end();
     let Some(account) = followed.account else {
         if !json {
             write_table(out, &followed.creations, "the id was never met")?;

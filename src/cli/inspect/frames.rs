@@ -57,7 +57,7 @@ pub(super) fn segments(mut log: Log, json: bool, out: &mut dyn Write) -> Result<
     } else {
         write_table(out, &rows, "no segments")?;
     }
-    log.end()
+    Ok(log.end())
 }
 
 /// Lists `limit` frames from an op on.
@@ -82,7 +82,7 @@ pub(super) fn frames(
     } else {
         write_table(out, &rows, "no frames")?;
     }
-    log.end()
+    Ok(log.end())
 }
 
 fn header_row(header: &FrameHeader) -> Vec<Field> {
@@ -135,13 +135,13 @@ pub(super) fn frame(
         }
         return Ok(Exit::Ok);
     }
-    Err(Failure::new(absent(log.end()?), format!("the log has no op {op}")))
+    Err(Failure::new(absent(log.end()), format!("the log has no op {op}")))
 }
 
-/// Asking for what isn't there is wrong usage, unless the log is at fault.
+/// What was asked for isn't there; unless the log is at fault, that is all there is to say.
 pub(super) const fn absent(end: Exit) -> Exit {
     match end {
-        Exit::Ok => Exit::Usage,
+        Exit::Ok => Exit::Failed,
         other => other,
     }
 }

@@ -11,12 +11,12 @@ use crate::cli::config::{Flags, Key, resolve};
 use crate::cli::exit::{Exit, Failure};
 use crate::io::{Directory, to_usize};
 use crate::ledger::{
-    Account, AccountFlags, CreateTransferStatus, Timestamp, Transfer, TransferFlags,
+    Account, AccountFlags, CreateTransferStatus, Op, Timestamp, Transfer, TransferFlags,
 };
 use crate::log::{
-    ClusterConfig, ClusterId, CommitHint, FrameBuf, FrameBuilder, FrameKind, FramePool, FrameStart,
-    Links, LogIdentity, LogReader, Meta, MetaFile, Progress, Refusal, Sealer, create_log,
-    segment_name,
+    ClusterConfig, ClusterId, CommitHint, DirectoryLock, FrameBuf, FrameBuilder, FrameKind,
+    FramePool, FrameStart, Links, LogIdentity, LogReader, Meta, MetaFile, Position, Progress,
+    Refusal, Sealer, create_log, segment_name,
 };
 
 const CONFIG: ClusterConfig = ClusterConfig {
@@ -153,7 +153,7 @@ fn an_account_with_its_balance_holds_and_transfers() {
     assert_eq!(latest["transfers"].as_array().unwrap().len(), 1);
     assert_eq!(latest["transfers"][0]["id"], "14");
     let (ended, _) = inspect(log.directory.path(), &["account", "3"]);
-    assert_eq!(ended.unwrap_err().exit, Exit::Usage);
+    assert_eq!(ended.unwrap_err().exit, Exit::Failed);
 }
 
 #[test]
@@ -173,7 +173,7 @@ fn a_transfer_with_all_that_became_of_it() {
     assert_eq!(events("0x63"), ["fence asked "]);
     assert_eq!(json(data, &["transfer", "11"])["transfer"], Value::Null);
     let (ended, _) = inspect(data, &["transfer", "1"]);
-    assert_eq!(ended.unwrap_err().exit, Exit::Usage);
+    assert_eq!(ended.unwrap_err().exit, Exit::Failed);
     let (ended, _) = inspect(data, &["transfer", "x"]);
     assert_eq!(ended.unwrap_err().exit, Exit::Usage);
 }
@@ -196,7 +196,7 @@ fn frames_and_segments() {
     assert_eq!(frame["events"][0]["amount"], "100");
     assert_eq!(json(data, &["frame", "1"])["events"][0]["accounts_max"], "1000");
     let (ended, _) = inspect(data, &["frame", "7"]);
-    assert_eq!(ended.unwrap_err().exit, Exit::Usage);
+    assert_eq!(ended.unwrap_err().exit, Exit::Failed);
     let segments = json(data, &["segments"]);
     assert_eq!(segments[0]["frames"], "6");
     assert_eq!(segments[0]["last_op"], "6");
@@ -221,9 +221,9 @@ fn damage_and_absence_are_not_mistaken_for_an_empty_log() {
     assert_eq!(ended.unwrap_err().exit, Exit::Damaged);
     let nothing = tempfile::tempdir().unwrap();
     let (ended, _) = inspect(nothing.path(), &["frames"]);
-    assert_eq!(ended.unwrap_err().exit, Exit::Usage);
+    assert_eq!(ended.unwrap_err().exit, Exit::Unavailable);
     let (ended, _) = inspect(&nothing.path().join("x"), &["segments"]);
-    assert_eq!(ended.unwrap_err().exit, Exit::Usage);
+    assert_eq!(ended.unwrap_err().exit, Exit::Unavailable);
     std::fs::remove_file(data.join("meta")).unwrap();
     let (ended, _) = inspect(data, &["frames"]);
     let failure = ended.unwrap_err();
@@ -248,4 +248,56 @@ fn a_frame_that_vanished_is_damage_and_not_the_end() {
     let (ended, shown) = inspect(data, &["frames"]);
     assert_eq!(ended, Ok(Exit::Damaged));
     assert_eq!(shown.lines().count(), 4, "the head and three frames");
+}
+
+/// Frames that a server wrote after the last hint of what is committed, the last one half.
+fn book_being_written() -> Written {
+    let log = Written::book();
+    let data = log.directory.path();
+    let frames = json(data, &["frames"]);
+    let fence = frames[5]["position"].as_str().unwrap().parse().unwrap();
+    let meta = Meta::load(&Directory::new(data)).unwrap().unwrap();
+    let hint = CommitHint { committed: Position(fence), op: Op(5), ..meta.hint };
+    MetaFile::open(&Directory::new(data)).unwrap().write(hint).unwrap();
+    // No crash leaves this, but whoever reads while another writes may see it.
+    log.write(fence + 300, &[0xAB; 8]);
+    log.write(log.end.end.0, b"PARTITAf");
+    log
+}
+
+#[test]
+fn what_a_server_is_writing_is_not_judged_and_what_it_committed_is() {
+    let log = book_being_written();
+    let data = log.directory.path();
+    let (ended, _) = inspect(data, &["frames"]);
+    assert_eq!(ended, Ok(Exit::Damaged), "nobody is at work");
+    let directory = Directory::new(data);
+    let mut lock = DirectoryLock::acquire(&directory).unwrap();
+    lock.begin_serving().unwrap();
+    let (ended, shown) = inspect(data, &["frames"]);
+    assert_eq!(ended, Ok(Exit::Ok));
+    assert_eq!(shown.lines().count(), 6, "the head and all that is committed");
+    let (ended, _) = inspect(data, &["frame", "6"]);
+    assert_eq!(ended.unwrap_err().exit, Exit::Failed);
+    // A flipped byte in what is committed is damage, whoever is at work.
+    let frames = json(data, &["frames"]);
+    let middle: u64 = frames[3]["position"].as_str().unwrap().parse().unwrap();
+    log.write(middle + 300, &[0xAB; 8]);
+    let (ended, _) = inspect(data, &["frames"]);
+    assert_eq!(ended, Ok(Exit::Damaged));
+}
+
+#[test]
+fn a_copy_of_a_running_directory_is_told_from_damage() {
+    let log = book_being_written();
+    let data = log.directory.path();
+    let mut lock = DirectoryLock::acquire(&Directory::new(data)).unwrap();
+    lock.begin_serving().unwrap();
+    let copy = tempfile::tempdir().unwrap();
+    std::fs::create_dir(copy.path().join("log")).unwrap();
+    for name in ["lock", "meta", &segment_name(0)] {
+        std::fs::copy(data.join(name), copy.path().join(name)).unwrap();
+    }
+    assert_eq!(inspect(copy.path(), &["frames"]).0, Ok(Exit::Unavailable));
+    assert_eq!(inspect(copy.path(), &["frame", "6"]).0.unwrap_err().exit, Exit::Unavailable);
 }
