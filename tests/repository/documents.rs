@@ -143,7 +143,7 @@ fn every_command_of_the_documents_exists_with_its_flags() {
 fn the_readme_opens_with_the_two_commands() {
     let text = std::fs::read_to_string(root().join("README.md")).unwrap();
     let opening: Vec<&str> = text.lines().take(12).collect();
-    for command in ["cargo run --release -- start", "scripts/test"] {
+    for command in ["scripts/start", "scripts/test"] {
         assert!(opening.iter().any(|line| line.starts_with(command)), "{command}: {opening:?}");
     }
 }
