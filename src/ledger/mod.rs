@@ -9,6 +9,7 @@ pub mod digest;
 
 mod account;
 mod balance;
+mod explanations;
 mod filter;
 pub mod model;
 mod numbers;
@@ -22,6 +23,7 @@ pub const RULES_VERSION: u32 = 1;
 
 pub use account::{Account, AccountFlags};
 pub use balance::AccountBalance;
+pub use explanations::Explanation;
 pub use filter::{
     AccountFilter, AccountFilterFlags, FilterError, PendingStatus, QueryAccountsFilter,
     QueryFilterFlags, QueryTransfersFilter,

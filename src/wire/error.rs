@@ -126,8 +126,9 @@ impl RequestError {
 }
 
 impl From<ErrorCode> for RequestError {
+    /// With what to do about it as the text, since no frame goes out without one.
     fn from(code: ErrorCode) -> Self {
-        Self::new(code)
+        Self::new(code).with_detail(code.remedy())
     }
 }
 

@@ -104,25 +104,37 @@ impl Header {
     /// An unknown operation, a body that is no whole number of elements, too many elements, flags
     /// without a meaning. The frame itself is intact: skip its body and go on.
     pub fn check_request(&self) -> Result<Kind, RequestError> {
+        let wrong = |code, why: String| Err(RequestError::new(code).with_detail(why));
         let kind = match self.kind() {
             Some(kind) if !kind.is_reply() => kind,
-            _ => return Err(RequestError::new(ErrorCode::UnknownOperation)),
+            _ => {
+                let why = format!("kind: {:#06x} is no request that this server knows", self.kind);
+                return wrong(ErrorCode::UnknownOperation, why);
+            }
         };
         let shape = kind.shape();
-        if !self.body_bytes.is_multiple_of(shape.element_bytes) {
-            return Err(RequestError::new(ErrorCode::RaggedBody));
+        let (bytes, each, most) = (self.body_bytes, shape.element_bytes, shape.elements_max);
+        let elements = bytes / each;
+        if !bytes.is_multiple_of(each) {
+            let why = format!("body_bytes: {bytes} is no multiple of {each}, which {kind} takes");
+            return wrong(ErrorCode::RaggedBody, why);
         }
-        let elements = self.body_bytes / shape.element_bytes;
-        if elements > shape.elements_max && shape.elements_max > 1 {
-            return Err(RequestError::new(ErrorCode::TooManyEvents));
+        if elements > most && most > 1 {
+            let why =
+                format!("body_bytes: {elements} events, of which a {kind} has at most {most}");
+            return wrong(ErrorCode::TooManyEvents, why);
         }
-        if elements > shape.elements_max || elements < shape.elements_min {
-            return Err(RequestError::new(ErrorCode::RaggedBody));
+        if elements > most || elements < shape.elements_min {
+            let due = u64::from(each) * u64::from(most);
+            let why = format!("body_bytes: a {kind} has a body of {due} bytes, not of {bytes}");
+            return wrong(ErrorCode::RaggedBody, why);
         }
-        let flags =
+        let known =
             if kind == Kind::ResolveTransfers { crate::ledger::ResolveFlags::ALL } else { 0 };
-        if self.flags & !flags != 0 {
-            return Err(RequestError::new(ErrorCode::UnknownFlags));
+        if self.flags & !known != 0 {
+            let unknown = self.flags & !known;
+            let why = format!("flags: the bits {unknown:#x} have no meaning for {kind}");
+            return wrong(ErrorCode::UnknownFlags, why);
         }
         Ok(kind)
     }

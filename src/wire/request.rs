@@ -44,7 +44,9 @@ fn check_ids(ids: &[u128]) -> Result<(), RequestError> {
         None => Ok(()),
         Some(at) => {
             let index = u32::try_from(at).unwrap_or(u32::MAX);
-            Err(RequestError::new(ErrorCode::InvalidId).at(index))
+            let what =
+                if ids[at] == 0 { "id: must not be zero" } else { "id: must not be 2^128 - 1" };
+            Err(RequestError::new(ErrorCode::InvalidId).at(index).with_detail(what))
         }
     }
 }

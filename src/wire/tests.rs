@@ -245,6 +245,9 @@ fn a_request_of_the_wrong_size_is_refused_before_its_body_is_read() {
         let error = refusal(kind, body_bytes, flags);
         assert_eq!(error.code(), Some(code), "kind {kind:#x}, {body_bytes} bytes");
         assert_eq!(error.closes(), code == ErrorCode::BodyTooLarge);
+        let field = ["kind: ", "flags: ", "body_bytes: "];
+        let named = error.closes() || field.iter().any(|name| error.detail.starts_with(name));
+        assert!(named, "{code:?} without its field: {:?}", error.detail);
     }
 }
 
@@ -257,6 +260,14 @@ fn resolving_an_impossible_id_names_its_index() {
         let error = receive(&out).unwrap_err();
         assert_eq!((error.code(), error.index), (Some(ErrorCode::InvalidId), Some(1)));
         assert!(!error.closes() && error.is_definite());
+        assert!(error.detail.starts_with("id: must not be "), "{error}");
+    }
+}
+
+#[test]
+fn no_error_is_without_a_text() {
+    for &code in ErrorCode::ALL {
+        assert_eq!(RequestError::from(code).detail, code.remedy());
     }
 }
 

@@ -7,7 +7,7 @@ use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{Context, Helper};
 
 use super::fields::value_words;
-use super::help::fields;
+use super::help::{codes, fields};
 use super::lexer::{Token, tokens};
 use super::parser::OPERATIONS;
 
@@ -40,7 +40,11 @@ fn candidates(line: &str) -> (usize, Vec<String>) {
     let event = before.iter().rposition(|(token, _)| *token == Token::Comma).unwrap_or(0);
     let is_set = |name: &str| before[event..].iter().any(|(token, _)| *token == Token::Word(name));
     let names = if *operation == "help" {
-        OPERATIONS.iter().map(|(name, _)| (*name).to_owned()).collect::<Vec<_>>()
+        let operations = OPERATIONS.iter().map(|(name, _)| *name);
+        let mut names: Vec<_> = operations.chain(codes()).map(str::to_owned).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
     } else {
         let free = fields(operation).iter().filter(|name| !is_set(name));
         free.map(|name| format!("{name}=")).collect()

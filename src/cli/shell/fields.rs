@@ -19,6 +19,42 @@ pub(crate) trait Fields {
 
     /// Every field with its value.
     fn get(&self) -> Vec<Field>;
+
+    /// Fills in what follows from the fields that were typed.
+    ///
+    /// # Errors
+    /// A field that only a person can choose wasn't typed.
+    fn complete(&mut self, _typed: &[&str]) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+/// What a transfer without an amount means. A zero that nobody typed moves nothing, or releases a
+/// hold for good, so it has to be typed.
+fn complete_amount(transfer: &mut Transfer, typed: &[&str]) -> Result<(), String> {
+    if typed.contains(&"amount") || transfer.has(TransferFlags::VOID_PENDING_TRANSFER) {
+        return Ok(());
+    }
+    if transfer.has(TransferFlags::POST_PENDING_TRANSFER) {
+        transfer.amount = u128::MAX;
+        return Ok(());
+    }
+    let balancing = TransferFlags::BALANCING_DEBIT | TransferFlags::BALANCING_CREDIT;
+    Err(if transfer.has_any(balancing) {
+        "amount is missing: it bounds a balancing transfer, and amount=max sets no bound"
+    } else {
+        "amount is missing: add amount=… (amount=0 is legal, but has to be typed)"
+    }
+    .to_owned())
+}
+
+/// A word as messages show it: whole, or its start.
+pub(crate) fn brief(word: &str) -> String {
+    const SHOWN: usize = 40;
+    match word.char_indices().nth(SHOWN) {
+        None => word.to_owned(),
+        Some((end, _)) => format!("{}…", &word[..end]),
+    }
 }
 
 /// How the values of one type of field are read and shown.
@@ -45,7 +81,7 @@ macro_rules! numbers {
         impl Kind<$type> for Number {
             fn parse(text: &str) -> Result<$type, String> {
                 <$type>::try_from(parse_number(text, u128::from(<$type>::MAX))?)
-                    .map_err(|_| format!("{text} is too large: at most {}", <$type>::MAX))
+                    .map_err(|_| format!("{} is too large: at most {}", brief(text), <$type>::MAX))
             }
 
             fn text(value: $type) -> String {
@@ -82,7 +118,7 @@ pub(crate) fn parse_number(text: &str, max: u128) -> Result<u128, String> {
     };
     // A sign would be accepted by the parsers, but no number here has one.
     let parsed = parsed.ok().filter(|_| !text.contains(['+', '-']));
-    parsed.ok_or_else(|| format!("{text:?} is no whole number below 2^128"))
+    parsed.ok_or_else(|| format!("{:?} is no whole number below 2^128", brief(text)))
 }
 
 impl Kind<u64> for Time {
@@ -108,7 +144,7 @@ macro_rules! bits {
         impl Kind<$type> for $kind {
             fn parse(text: &str) -> Result<$type, String> {
                 let bits = parse_bits(text, $names)?;
-                <$type>::try_from(bits).map_err(|_| format!("{text} has too many bits"))
+                <$type>::try_from(bits).map_err(|_| format!("{} has too many bits", brief(text)))
             }
 
             fn text(value: $type) -> String {
@@ -144,7 +180,11 @@ fn parse_bits(text: &str, names: &[&str]) -> Result<u32, String> {
         let Some(bit) = names.iter().position(|known| *known == name) else {
             let hint = super::suggest::nearest(name, names.iter().copied());
             let hint = hint.map_or(String::new(), |near| format!(", did you mean {near}?"));
-            return Err(format!("{name:?} is no flag{hint} (flags: {})", names.join(" | ")));
+            return Err(format!(
+                "{:?} is no flag{hint} (flags: {})",
+                brief(name),
+                names.join(" | ")
+            ));
         };
         bits |= 1 << bit;
     }
@@ -181,7 +221,7 @@ impl Kind<u16> for HoldStatus {
             return Ok(*status as u16);
         }
         <Number as Kind<u16>>::parse(text)
-            .map_err(|_| format!("{text:?} is none of pending, posted, voided, expired"))
+            .map_err(|_| format!("{:?} is none of pending, posted, voided, expired", brief(text)))
     }
 
     fn text(value: u16) -> String {
@@ -208,7 +248,7 @@ pub(crate) fn value_words(operation: &str, field: &str) -> Vec<&'static str> {
 }
 
 macro_rules! fields {
-    ($record:ty { $($name:ident: $kind:ident,)* }) => {
+    ($record:ty { $($name:ident: $kind:ident,)* } $($complete:path)?) => {
         impl Fields for $record {
             const NAMES: &'static [&'static str] = &[$(stringify!($name),)*];
 
@@ -229,6 +269,10 @@ macro_rules! fields {
                     is_zero: self.$name == 0,
                 },)*]
             }
+
+            $(fn complete(&mut self, typed: &[&str]) -> Result<(), String> {
+                $complete(self, typed)
+            })?
         }
     };
 }
@@ -263,7 +307,7 @@ fields! { Transfer {
     code: Number,
     flags: TransferBits,
     timestamp: Time,
-}}
+} complete_amount}
 
 fields! { AccountBalance {
     debits_pending: Number,

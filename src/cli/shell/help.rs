@@ -4,11 +4,25 @@ use std::io::{self, Write};
 
 use super::fields::{Fields, value_words};
 use super::parser::OPERATIONS;
-use crate::ledger::{Account, AccountFilter, QueryAccountsFilter, QueryTransfersFilter, Transfer};
+use crate::ledger::{
+    Account, AccountFilter, CreateAccountStatus, CreateTransferStatus, Explanation,
+    QueryAccountsFilter, QueryTransfersFilter, Transfer,
+};
+use crate::wire::ErrorCode;
 
-/// Explains the shell, or one operation.
+/// What help can be asked about besides operations: statuses and errors, by name.
+pub(crate) fn codes() -> impl Iterator<Item = &'static str> {
+    let transfers = CreateTransferStatus::ALL.iter().map(|status| status.name());
+    let accounts = CreateAccountStatus::ALL.iter().map(|status| status.name());
+    transfers.chain(accounts).chain(ErrorCode::ALL.iter().map(|code| code.name()))
+}
+
+/// Explains the shell, one operation, or a status.
 pub(crate) fn write(topic: Option<&str>, out: &mut dyn Write) -> io::Result<()> {
     let Some(topic) = topic else { return write_overview(out) };
+    if OPERATIONS.iter().all(|(name, _)| *name != topic) {
+        return write_codes(topic, out);
+    }
     let about = OPERATIONS.iter().find(|(name, _)| *name == topic).map_or("", |(_, about)| about);
     writeln!(out, "{topic}: {about}")?;
     let fields = fields(topic);
@@ -20,6 +34,26 @@ pub(crate) fn write(topic: Option<&str>, out: &mut dyn Write) -> io::Result<()> 
         writeln!(out, "flags:  {}", flags.join(" | "))?;
     }
     writeln!(out, "e.g.    {}", example(topic))
+}
+
+/// Explains a status of either create operation, or an error of a request as a whole.
+fn write_codes(name: &str, out: &mut dyn Write) -> io::Result<()> {
+    let mut part = |of: &str, number: u32, burns: bool, words: Explanation| {
+        let burns = if burns { ", burns the id" } else { "" };
+        writeln!(out, "{name} ({number} of {of}{burns})")?;
+        writeln!(out, "  meaning: {}", words.meaning)?;
+        writeln!(out, "  to do:   {}", words.remedy)
+    };
+    for status in CreateTransferStatus::ALL.iter().filter(|status| status.name() == name) {
+        part("create-transfers", status.code(), status.burns_id(), status.explain())?;
+    }
+    for status in CreateAccountStatus::ALL.iter().filter(|status| status.name() == name) {
+        part("create-accounts", status.code(), false, status.explain())?;
+    }
+    for code in ErrorCode::ALL.iter().filter(|code| code.name() == name) {
+        writeln!(out, "{name} (error {} of a request)\n  to do:   {}", code.code(), code.remedy())?;
+    }
+    Ok(())
 }
 
 /// The fields that an operation takes.
@@ -68,5 +102,6 @@ fn write_overview(out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "  {name:<22} {about}")?;
     }
     writeln!(out, "\nNumbers: 1_000, 0xff, max. Flags: a|b. Times: nanoseconds, 2026-01-31 or")?;
-    writeln!(out, "2026-01-31T12:00:00Z. id=auto makes a new id. # starts a comment.")
+    writeln!(out, "2026-01-31T12:00:00Z. id=auto makes a new id. # starts a comment.")?;
+    writeln!(out, "help STATUS explains a status or an error: help exceeds_credits")
 }

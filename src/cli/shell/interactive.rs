@@ -1,6 +1,6 @@
 //! The prompt: history, completion, and statements that may run over several lines.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 
 use rustyline::error::ReadlineError;
@@ -44,7 +44,11 @@ pub(crate) fn run(json: bool, connect: Connect<'_>, out: &mut dyn Write) -> Resu
     loop {
         let line = match editor.readline("partita> ") {
             Ok(line) => line,
-            Err(ReadlineError::Interrupted) => continue,
+            Err(ReadlineError::Interrupted | ReadlineError::Signal(_)) => continue,
+            Err(ReadlineError::Io(error)) if error.kind() == ErrorKind::InvalidData => {
+                say("the terminal sent bytes that aren't UTF-8; the line was dropped");
+                continue;
+            }
             Err(ReadlineError::Eof) => break,
             Err(error) => return Err(failed(error)),
         };

@@ -16,7 +16,8 @@ pub(crate) enum Token<'a> {
 }
 
 /// Cuts text into tokens. `#` starts a comment up to the end of its line. A line that ends in a
-/// comma goes on in the next one.
+/// comma goes on in the next one. Byte order marks and invisible spaces, which editors and web
+/// pages leave behind, separate words like any blank.
 pub(crate) fn tokens(text: &str) -> Vec<(Token<'_>, Range<usize>)> {
     let mut found: Vec<(Token<'_>, Range<usize>)> = Vec::new();
     let mut rest = text.char_indices().peekable();
@@ -25,13 +26,13 @@ pub(crate) fn tokens(text: &str) -> Vec<(Token<'_>, Range<usize>)> {
             '=' => Token::Equals,
             ',' => Token::Comma,
             ';' => Token::End,
-            '\n' if matches!(found.last(), Some((Token::Comma, _))) => continue,
-            '\n' => Token::End,
+            '\n' | '\r' if matches!(found.last(), Some((Token::Comma, _))) => continue,
+            '\n' | '\r' => Token::End,
             '#' => {
-                while rest.next_if(|(_, c)| *c != '\n').is_some() {}
+                while rest.next_if(|(_, c)| !matches!(c, '\n' | '\r')).is_some() {}
                 continue;
             }
-            c if c.is_whitespace() => continue,
+            c if is_blank(c) => continue,
             _ => {
                 let mut end = start + c.len_utf8();
                 while let Some((at, c)) = rest.next_if(|(_, c)| is_word(*c)) {
@@ -46,9 +47,17 @@ pub(crate) fn tokens(text: &str) -> Vec<(Token<'_>, Range<usize>)> {
     found
 }
 
+/// Whether a character only separates others. A control character that a paste brought along is no
+/// part of a word, either.
+fn is_blank(c: char) -> bool {
+    c.is_whitespace()
+        || c.is_control()
+        || matches!(c, '\u{feff}' | '\u{200b}'..='\u{200f}' | '\u{2060}')
+}
+
 /// Whether a character goes on with a word.
 fn is_word(c: char) -> bool {
-    !c.is_whitespace() && !matches!(c, '=' | ',' | ';' | '#')
+    !is_blank(c) && !matches!(c, '=' | ',' | ';' | '#')
 }
 
 #[cfg(test)]
@@ -72,5 +81,20 @@ mod tests {
             (Token::Word("end"), 27..30),
         ];
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn what_editors_and_pastes_leave_behind_only_separates_words() {
+        let words = |text| -> Vec<_> { tokens(text).into_iter().map(|(token, _)| token).collect() };
+        let expected = words("a id=1,\nid=2\nb\n");
+        for text in [
+            "\u{feff}a id=1,\nid=2\nb\n",
+            "a id=1,\rid=2\rb\r",
+            "a\u{a0}id=1,\u{200b}\nid=2\nb\u{1b}\n",
+            "a id=1, # the first\rid=2 # and\u{fffd}\rb\n",
+        ] {
+            assert_eq!(words(text), expected, "{text:?}");
+        }
+        assert_eq!(words("a\r\nb"), words("a\n\nb"));
     }
 }

@@ -49,11 +49,11 @@ pub(crate) fn run(
         Some(text) => Some(text.clone()),
         None if std::io::stdin().is_terminal() => None,
         None => {
-            let mut text = String::new();
-            std::io::stdin().read_to_string(&mut text).map_err(|error| {
+            let mut bytes = Vec::new();
+            std::io::stdin().read_to_end(&mut bytes).map_err(|error| {
                 Failure::usage(format!("can't read the statements from stdin: {error}"))
             })?;
-            Some(text)
+            Some(decode(&bytes)?)
         }
     };
     let mut connect = || Ok(Box::new(Server::connect(settings)?) as Box<dyn Remote>);
@@ -65,6 +65,15 @@ pub(crate) fn run(
             execute::run_script(&statements, args.json, &mut connect, out)
         }
     }
+}
+
+/// The text of a script. Bytes that aren't UTF-8 do no harm in a comment; in a statement they are a
+/// typing error, shown at its place.
+fn decode(bytes: &[u8]) -> Result<String, Failure> {
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        return Err(Failure::usage("the script is UTF-16: save it as UTF-8"));
+    }
+    Ok(String::from_utf8_lossy(bytes).into_owned())
 }
 
 /// Writes an answer as a table, as the shell does.

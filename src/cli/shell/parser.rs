@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::fields::{Fields, parse_number};
+use super::fields::{Fields, brief, parse_number};
+use super::help::codes;
 use super::lexer::{Token, tokens};
 use super::suggest::nearest;
 use crate::ledger::{
@@ -17,7 +18,7 @@ use crate::wire::Request;
 pub(crate) enum Statement {
     /// Something for the server.
     Request(Request),
-    /// How to use the shell, or one operation.
+    /// How to use the shell, one operation, or what a status means.
     Help(Option<String>),
     /// Leave.
     Exit,
@@ -36,7 +37,7 @@ pub(crate) const OPERATIONS: [(&str, &str); 13] = [
     ("resolve-transfers", "tell what became of transfers"),
     ("fence", "make sure that transfers which were never seen never happen"),
     ("status", "show how the server is doing"),
-    ("help", "explain an operation"),
+    ("help", "explain an operation or a status"),
     ("exit", "leave"),
 ];
 
@@ -52,18 +53,48 @@ pub(crate) struct ParseError {
     pub message: String,
 }
 
+/// Characters of the text that an error shows on each side of its place.
+const AROUND: usize = 60;
+/// Characters of the message.
+const MESSAGE: usize = 400;
+/// Characters of a place that get carets.
+const MARKED: usize = 40;
+
 impl ParseError {
-    /// The line at fault, carets below the place, and the message.
+    /// The message, the text around the place and carets below it: a few short lines, however long
+    /// the statement is.
     pub(crate) fn render(&self, text: &str) -> String {
-        let start = self.place.start.min(text.len());
-        let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
-        let line_end = text[start..].find('\n').map_or(text.len(), |at| start + at);
-        let line = &text[line_start..line_end];
-        let indent = text[line_start..start].chars().count();
-        let marked = text.get(start..self.place.end.min(line_end)).unwrap_or("");
-        let carets = "^".repeat(marked.chars().count().max(1));
-        format!("{}\n  {line}\n  {:indent$}{carets}", self.message, "")
+        let start = floor_boundary(text, self.place.start);
+        let line_start = text[..start].rfind(['\n', '\r']).map_or(0, |at| at + 1);
+        let line_end = text[start..].find(['\n', '\r']).map_or(text.len(), |at| start + at);
+        let before = &text[line_start..start];
+        let after = &text[start..line_end];
+        let indent = before.chars().count();
+        let end = floor_boundary(text, self.place.end.min(line_end)).max(start);
+        let marked = text[start..end].chars().count().clamp(1, MARKED);
+        let left: String = before.chars().skip(indent.saturating_sub(AROUND)).collect();
+        let right: String = after.chars().take(marked + AROUND).collect();
+        let is_cut = indent > AROUND || right.len() < after.len();
+        let head = if indent > AROUND { "…" } else { "" };
+        let tail = if right.len() < after.len() { "…" } else { "" };
+        let mut message: String = self.message.chars().take(MESSAGE).collect();
+        if is_cut || line_start > 0 {
+            let line = text[..line_start].lines().count() + 1;
+            message = format!("line {line}, character {}: {message}", indent + 1);
+        }
+        let shown = format!("{head}{left}{right}{tail}").replace(char::is_control, " ");
+        let blank = " ".repeat(head.chars().count() + left.chars().count());
+        format!("{message}\n  {shown}\n  {blank}{}", "^".repeat(marked))
     }
+}
+
+/// The place itself, or the start of the character in whose middle it lies.
+fn floor_boundary(text: &str, at: usize) -> usize {
+    let mut at = at.min(text.len());
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
 }
 
 /// Reads statements. `new_id` makes ids for `id=auto` and `id=-`.
@@ -144,11 +175,19 @@ impl<'a> Parser<'a> {
         };
         let place = self.place();
         self.at += 1;
-        let operation = word.to_lowercase().replace('_', "-");
-        if OPERATIONS.iter().all(|(name, _)| *name != operation) {
-            return Err(unknown_operation(&operation, place));
+        let word = word.to_lowercase();
+        let operation = word.replace('_', "-");
+        if OPERATIONS.iter().any(|(name, _)| *name == operation) {
+            return self.nothing_more(Statement::Help(Some(operation)));
         }
-        self.nothing_more(Statement::Help(Some(operation)))
+        let code = word.replace('-', "_");
+        if codes().all(|name| name != code) {
+            let near = nearest(&code, codes());
+            let Some(near) = near else { return Err(unknown_operation(&operation, place)) };
+            let message = format!("unknown status {}; did you mean {near}?", brief(&code));
+            return Err(ParseError { place, message });
+        }
+        self.nothing_more(Statement::Help(Some(code)))
     }
 
     fn nothing_more<T>(&mut self, value: T) -> Result<T, ParseError> {
@@ -168,12 +207,14 @@ impl<'a> Parser<'a> {
         loop {
             let start = self.place();
             let mut event = new();
-            if self.fields(&mut event)? == 0 {
+            let typed = self.fields(&mut event)?;
+            if typed.is_empty() {
                 let fields = T::NAMES.join(", ");
                 let message = format!("a field belongs here, such as id=1 (fields: {fields})");
                 return Err(ParseError { place: start, message });
             }
-            self.check_room(events.len(), start)?;
+            self.check_room(events.len(), start.clone())?;
+            event.complete(&typed).map_err(|message| ParseError { place: start, message })?;
             events.push(event);
             if self.peek() != Some(Token::Comma) {
                 return Ok(events);
@@ -188,9 +229,9 @@ impl<'a> Parser<'a> {
         self.nothing_more(filter)
     }
 
-    /// Fields up to a comma or the end of the statement. Answers how many there were.
-    fn fields<T: Fields>(&mut self, record: &mut T) -> Result<usize, ParseError> {
-        let mut seen: Vec<&str> = Vec::new();
+    /// Fields up to a comma or the end of the statement. Answers which there were.
+    fn fields<T: Fields>(&mut self, record: &mut T) -> Result<Vec<&'a str>, ParseError> {
+        let mut seen: Vec<&'a str> = Vec::new();
         while let Some(Token::Word(name)) = self.peek() {
             let place = self.place();
             self.at += 1;
@@ -199,7 +240,7 @@ impl<'a> Parser<'a> {
                 return Err(ParseError { place, message });
             }
             if self.peek() != Some(Token::Equals) {
-                let message = format!("= and a value belong after {name}");
+                let message = format!("= and a value belong after {}", brief(name));
                 return Err(ParseError { place, message });
             }
             self.at += 1;
@@ -228,7 +269,7 @@ impl<'a> Parser<'a> {
             let message = "a field belongs before =".to_owned();
             return Err(ParseError { place: self.place(), message });
         }
-        Ok(seen.len())
+        Ok(seen)
     }
 
     /// Ids, bare or as `id=…`, with or without commas; at least one.
@@ -292,7 +333,7 @@ fn unknown_operation(operation: &str, place: Range<usize>) -> ParseError {
         || "; help shows them all".to_owned(),
         |near| format!("; did you mean {near}?"),
     );
-    ParseError { place, message: format!("unknown operation {operation}{hint}") }
+    ParseError { place, message: format!("unknown operation {}{hint}", brief(operation)) }
 }
 
 fn unknown_field(name: &str, known: &[&'static str], place: Range<usize>) -> ParseError {
@@ -301,5 +342,5 @@ fn unknown_field(name: &str, known: &[&'static str], place: Range<usize>) -> Par
         || format!("; there are {}", known.join(", ")),
         |near| format!("; did you mean {near}?"),
     );
-    ParseError { place, message: format!("unknown field {name}{hint}") }
+    ParseError { place, message: format!("unknown field {}{hint}", brief(name)) }
 }

@@ -102,7 +102,7 @@ fn several_statements_on_one_line_or_many() {
 fn mistakes_are_shown_at_their_place() {
     assert_eq!(
         rendered("status\ncreate-accounts id=1 ledgr=700; status"),
-        "unknown field ledgr; did you mean ledger?\n  \
+        "line 2, character 22: unknown field ledgr; did you mean ledger?\n  \
          create-accounts id=1 ledgr=700; status\n                       ^^^^^"
     );
     for (text, message, carets) in [
@@ -137,7 +137,7 @@ fn mistakes_are_shown_at_their_place() {
         ("lookup-accounts 1,,2", "an id belongs here", "^"),
         ("get-account-transfers account_id=1, limit=2", "nothing more belongs here", "^"),
         ("status now", "nothing more belongs here", "^^^"),
-        ("help nonsense", "unknown operation nonsense", "^^^^^^^^"),
+        ("help frobnicate", "unknown operation frobnicate", "^^^^^^^^^^"),
         ("= 1", "an operation belongs here", "^"),
         (", status", "an operation belongs here", "^"),
     ] {
@@ -153,6 +153,75 @@ fn a_request_has_room_for_so_many_events() {
     let most = vec!["1"; crate::limits::EVENTS_PER_REQUEST_MAX].join(" ");
     assert!(parse(&format!("lookup-accounts {most}"), &mut || 1).is_ok());
     assert!(rendered(&format!("lookup-accounts {most} 1")).contains("at most 8190 events"));
+}
+
+#[test]
+fn an_error_in_a_long_statement_is_shown_in_few_words() {
+    let many: Vec<String> = (0..2_000).map(|i| format!("id={} ledger=978 code=1", i + 1)).collect();
+    let long = format!("create-accounts {}", many.join(", "));
+    let typo = format!("status\n{long}, id=5 leger=978, id=6; status");
+    let shown = rendered(&typo);
+    assert!(shown.len() < 400, "{} bytes", shown.len());
+    let column = typo.lines().nth(1).unwrap().find("leger").unwrap() + 1;
+    let start = format!("line 2, character {column}: unknown field leger; did you mean ledger?\n");
+    assert!(shown.starts_with(&start), "{shown}");
+    let lines: Vec<&str> = shown.lines().collect();
+    let marked: Vec<char> = lines[1].chars().collect();
+    let from = lines[2].chars().position(|c| c == '^').unwrap();
+    assert_eq!(marked[from..from + 5].iter().collect::<String>(), "leger", "{shown}");
+    assert!(lines[1].ends_with("id=6; status"), "{shown}");
+    // One event too many, far beyond column 65,535.
+    let room: Vec<String> = (0..8_191).map(|i| format!("id={} ledger=978 code=1", i + 1)).collect();
+    let shown = rendered(&format!("create-accounts {}", room.join(", ")));
+    assert!(shown.len() < 400 && shown.contains("at most 8190 events"), "{shown}");
+    // A word without an end, in every place where a word can stand.
+    let word = "é".repeat(100_000);
+    for text in [
+        word.clone(),
+        format!("create-accounts {word}"),
+        format!("create-accounts {word}=1"),
+        format!("create-accounts id={word}"),
+        format!("create-accounts id=1{}", "0".repeat(100_000)),
+        format!("create-accounts flags={word}"),
+        format!("create-accounts timestamp={word}"),
+        format!("create-accounts timestamp=2026-01-01{word}"),
+        format!("query-transfers pending_status={word}"),
+        format!("lookup-accounts {word}"),
+        format!("help {word}"),
+        format!("status {word}"),
+    ] {
+        let shown = rendered(&text);
+        assert!(shown.len() < 1_000, "{}: {} bytes", &text[..20], shown.len());
+    }
+}
+
+#[test]
+fn an_amount_that_was_not_typed() {
+    let amounts = |text: &str| match request(text) {
+        Request::CreateTransfers(events) => events.iter().map(|e| e.amount).collect::<Vec<_>>(),
+        other => panic!("{other:?}"),
+    };
+    let text = "create-transfers id=1 pending_id=9 flags=post_pending_transfer, \
+                id=2 pending_id=9 flags=post_pending_transfer amount=0, \
+                id=3 pending_id=9 flags=void_pending_transfer, \
+                id=4 amount=0, id=5 amount=max flags=balancing_debit";
+    assert_eq!(amounts(text), [u128::MAX, 0, 0, 0, u128::MAX]);
+    let plain = rendered("create-transfers id=1 amount=1, id=2 debit_account_id=1");
+    assert!(plain.starts_with("amount is missing: add amount=…"), "{plain}");
+    assert!(plain.lines().last().unwrap().trim_start().starts_with('^'), "{plain}");
+    let balancing = rendered("create-transfers id=2 flags=balancing_credit|pending");
+    assert!(balancing.contains("amount=max sets no bound"), "{balancing}");
+}
+
+#[test]
+fn bytes_that_are_no_text_are_a_typing_error_at_most() {
+    let read = |bytes: &[u8]| super::decode(bytes).map(|text| statements(&text));
+    let expected = Ok(vec![Statement::Request(Request::Status)]);
+    assert_eq!(read(b"\xef\xbb\xbfstatus\n"), expected);
+    assert_eq!(read(b"status # caf\xe9"), expected);
+    let text = super::decode(b"lookup-accounts 1\xff2").unwrap();
+    assert!(rendered(&text).starts_with("\"1\u{fffd}2\" is no whole number"));
+    assert!(super::decode(b"\xff\xfes\0").unwrap_err().message.unwrap().contains("UTF-16"));
 }
 
 /// A record as the fields of a statement.
@@ -303,7 +372,7 @@ fn json_is_one_object_for_each_statement() {
 fn the_status_of_a_script_is_that_of_its_worst_statement() {
     let again = format!("{BOOK} {BOOK}");
     assert_eq!(script(&again, false, u64::MAX).0, Exit::Ok, "exists is as good as created");
-    let refused = format!("create-transfers id=9 ledger=1 code=1; {BOOK}");
+    let refused = format!("create-transfers id=9 amount=0 ledger=1 code=1; {BOOK}");
     let (exit, shown) = script(&refused, false, u64::MAX);
     assert_eq!(exit, Exit::Refused);
     assert!(shown.contains("debit_account_id_must_not_be_zero") && shown.contains("created"));
@@ -341,6 +410,25 @@ fn every_operation_has_help_with_an_example_that_parses() {
         assert_eq!(statements(example).len(), 1, "{example}");
         assert!(example.starts_with(operation));
     }
+}
+
+#[test]
+fn help_explains_every_status_and_error() {
+    for name in super::help::codes() {
+        let text = format!("help {name}");
+        assert_eq!(statements(&text), [Statement::Help(Some(name.to_owned()))]);
+        let mut out = Vec::new();
+        super::help::write(Some(name), &mut out).unwrap();
+        assert!(String::from_utf8(out).unwrap().contains("to do:"), "{name}");
+    }
+    let (_, shown) = script("help exceeds_credits", false, u64::MAX);
+    assert!(shown.starts_with("exceeds_credits (54 of create-transfers, burns the id)\n"));
+    assert!(shown.contains("Pending credits are not funds.") && shown.contains("new id"));
+    let (_, shown) = script("help exists", false, u64::MAX);
+    assert!(
+        shown.contains("(46 of create-transfers)") && shown.contains("(21 of create-accounts)")
+    );
+    assert!(rendered("help exceed_credits").contains("did you mean exceeds_credits?"));
 }
 
 #[test]
