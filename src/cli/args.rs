@@ -1,5 +1,7 @@
 //! What can be typed. Settings stay text here: `config::resolve` reads them, whatever their source.
 
+use std::path::Path;
+
 use clap::{Parser, Subcommand};
 
 use super::config::{Flags, Key};
@@ -73,6 +75,21 @@ impl Command {
     /// Whether the command works without any setting.
     pub(crate) const fn ignores_configuration(&self) -> bool {
         matches!(self, Self::Version(_) | Self::Completions(_) | Self::Simulate(_))
+    }
+
+    /// Whether stdout gets JSON, errors too.
+    pub(crate) fn wants_json(&self) -> bool {
+        match self {
+            Self::Status(args) => args.json,
+            Self::Shell(args) => args.json,
+            Self::Import(args) => args.json,
+            Self::Bench(args) => args.json.as_deref() == Some(Path::new("-")),
+            Self::Verify(args) => args.json,
+            Self::Inspect(args) => args.json,
+            Self::Config { command: ConfigCommand::Show(args) } => args.json,
+            Self::Version(args) => args.json,
+            Self::Init(_) | Self::Start(_) | Self::Simulate(_) | Self::Completions(_) => false,
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use clap::{Args, ValueEnum};
 use super::config::Settings;
 use super::exit::{Exit, Failure};
 use super::flags::{ConnectFlags, ServerFlags};
+use super::json;
 use super::say;
 use crate::io::{Clock, SystemClock, raise_open_files, to_u64};
 use crate::limits::EVENTS_PER_REQUEST_MAX;
@@ -191,13 +192,14 @@ fn print(report: &Report, json: Option<&Path>, out: &mut dyn Write) -> Result<()
         write!(out, "{report}")?;
         return Ok(());
     };
-    let text = serde_json::to_string_pretty(report).map_err(|error| failed(&error))?;
     if path == Path::new("-") {
-        writeln!(out, "{text}")?;
+        json::write(out, report)?;
         return Ok(());
     }
     write!(out, "{report}")?;
-    std::fs::write(path, text + "\n").map_err(|error| failed(&error))
+    let mut text = Vec::new();
+    json::write(&mut text, report)?;
+    std::fs::write(path, text).map_err(|error| failed(&error))
 }
 
 fn tell(progress: Progress) {

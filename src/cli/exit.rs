@@ -3,6 +3,7 @@
 //! This is the only place that gives a number a meaning; `docs/operating.md` repeats the table.
 //! The statuses from 70 on belong to [`crate::fatal::Reason`]: the server stopped itself.
 
+use std::borrow::Cow;
 use std::process::ExitCode;
 
 /// How a command ended.
@@ -25,6 +26,19 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// The name of the class: the code of an error that has none of its own.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Failed => "failed",
+            Self::Usage => "usage",
+            Self::Refused => "refused",
+            Self::Unknown => "unknown",
+            Self::Unavailable => "unavailable",
+            Self::Damaged => "damaged",
+        }
+    }
+
     /// The status that the operating system sees.
     #[must_use]
     pub const fn code(self) -> u8 {
@@ -53,12 +67,20 @@ pub(crate) struct Failure {
     pub exit: Exit,
     /// What to tell the user; nothing is said when the reader of our output went away.
     pub message: Option<String>,
+    /// The error by name, as JSON tells it; none is that of the class.
+    pub code: Option<Cow<'static, str>>,
 }
 
 impl Failure {
     /// A failure of the given class.
     pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, message: Some(message.into()) }
+        Self { exit, message: Some(message.into()), code: None }
+    }
+
+    /// The same, with a name of its own.
+    pub(crate) fn coded(mut self, code: impl Into<Cow<'static, str>>) -> Self {
+        self.code = Some(code.into());
+        self
     }
 
     /// The user's input is wrong.
@@ -71,7 +93,7 @@ impl From<std::io::Error> for Failure {
     /// For writes to stdout: a reader that stopped reading (`| head`) has what it wanted.
     fn from(error: std::io::Error) -> Self {
         if error.kind() == std::io::ErrorKind::BrokenPipe {
-            return Self { exit: Exit::Ok, message: None };
+            return Self { exit: Exit::Ok, message: None, code: None };
         }
         Self::new(Exit::Failed, format!("can't write the output: {error}"))
     }
@@ -100,7 +122,7 @@ mod tests {
     #[test]
     fn a_reader_that_went_away_is_no_failure() {
         let failure = Failure::from(std::io::Error::from(std::io::ErrorKind::BrokenPipe));
-        assert_eq!(failure, Failure { exit: Exit::Ok, message: None });
+        assert_eq!(failure, Failure { exit: Exit::Ok, message: None, code: None });
         let failure = Failure::from(std::io::Error::other("disk full"));
         assert_eq!(failure.exit, Exit::Failed);
     }

@@ -15,6 +15,7 @@ mod flags;
 mod import;
 mod init;
 mod inspect;
+mod json;
 mod log_view;
 mod logging;
 mod missing_meta;
@@ -67,6 +68,9 @@ pub fn main() -> ExitCode {
     match ended {
         Ok(exit) => exit.into(),
         Err(failure) => {
+            if failure.message.is_some() && arguments.command.wants_json() {
+                let _ = writeln!(out, "{}", json::error(&failure)).and_then(|()| out.flush());
+            }
             if let Some(message) = &failure.message {
                 say(message);
             }

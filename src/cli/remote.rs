@@ -22,13 +22,38 @@ const REJECTED_CODES: std::ops::Range<u32> = 100..300;
 pub(crate) enum CallError {
     /// The server declined the request as a whole; nothing happened.
     #[error("{0}")]
-    Rejected(String),
+    Rejected(Cause),
     /// It isn't known whether the request took effect.
     #[error("{0}")]
-    Unknown(String),
+    Unknown(Cause),
     /// The server can't be reached or can't serve now, and nothing happened.
     #[error("{0}")]
-    Unavailable(String),
+    Unavailable(Cause),
+}
+
+/// What is known of a failed call.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct Cause {
+    /// For people.
+    pub message: String,
+    /// The server's own refusal, if it sent one.
+    pub refusal: Option<Box<RequestError>>,
+}
+
+impl<T: Into<String>> From<T> for Cause {
+    fn from(message: T) -> Self {
+        Self { message: message.into(), refusal: None }
+    }
+}
+
+impl CallError {
+    /// What is known of it.
+    pub(crate) const fn cause(&self) -> &Cause {
+        match self {
+            Self::Rejected(cause) | Self::Unknown(cause) | Self::Unavailable(cause) => cause,
+        }
+    }
 }
 
 impl From<CallError> for Failure {
@@ -38,7 +63,11 @@ impl From<CallError> for Failure {
             CallError::Unknown(_) => Exit::Unknown,
             CallError::Unavailable(_) => Exit::Unavailable,
         };
-        Self::new(exit, error.to_string())
+        let failure = Self::new(exit, error.to_string());
+        match &error.cause().refusal {
+            Some(refusal) => failure.coded(refusal.name().replace(' ', "_")),
+            None => failure,
+        }
     }
 }
 
@@ -80,8 +109,9 @@ impl Server {
             connect_deadline: CONNECT_DEADLINE,
             ..ConnectOptions::new(&settings.connect)
         };
-        let client = Client::connect(&options)
-            .map_err(|error| CallError::Unavailable(format!("{}: {error}", settings.connect)))?;
+        let client = Client::connect(&options).map_err(|error| {
+            CallError::Unavailable(format!("{}: {error}", settings.connect).into())
+        })?;
         Ok(Self { client, waiting: VecDeque::new() })
     }
 }
@@ -119,7 +149,7 @@ fn results(reply: Reply) -> Result<Vec<CreateResult>, CallError> {
         Reply::CreateResults(results) => Ok(results),
         other => {
             let kind = other.kind();
-            Err(CallError::Unknown(format!("{kind:?} came where results belong")))
+            Err(CallError::Unknown(format!("{kind:?} came where results belong").into()))
         }
     }
 }
@@ -127,21 +157,26 @@ fn results(reply: Reply) -> Result<Vec<CreateResult>, CallError> {
 /// A lost read leaves no doubt behind: it changed nothing.
 fn classify(error: client::CallError, is_write: bool) -> CallError {
     match error {
-        client::CallError::Unknown(unknown) if is_write => CallError::Unknown(unknown.to_string()),
-        client::CallError::Unknown(unknown) => CallError::Unavailable(unknown.reason.to_string()),
+        client::CallError::Unknown(unknown) if is_write => {
+            CallError::Unknown(unknown.to_string().into())
+        }
+        client::CallError::Unknown(unknown) => {
+            CallError::Unavailable(unknown.reason.to_string().into())
+        }
         client::CallError::Refused(Refusal::Server(error)) => refused(&error),
         client::CallError::Refused(Refusal::NotSent(reason)) => match reason {
-            NotSentReason::TooManyEvents { .. } => CallError::Rejected(reason.to_string()),
-            _ => CallError::Unavailable(reason.to_string()),
+            NotSentReason::TooManyEvents { .. } => CallError::Rejected(reason.to_string().into()),
+            _ => CallError::Unavailable(reason.to_string().into()),
         },
     }
 }
 
 fn refused(error: &RequestError) -> CallError {
+    let cause = Cause { message: error.to_string(), refusal: Some(Box::new(error.clone())) };
     if REJECTED_CODES.contains(&error.number()) {
-        CallError::Rejected(error.to_string())
+        CallError::Rejected(cause)
     } else {
-        CallError::Unavailable(error.to_string())
+        CallError::Unavailable(cause)
     }
 }
 

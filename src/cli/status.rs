@@ -7,6 +7,7 @@ use clap::Args;
 use super::config::Settings;
 use super::exit::{Exit, Failure};
 use super::flags::ConnectFlags;
+use super::json;
 use super::remote::{CallError, Remote, Server};
 use super::shell;
 use crate::wire::{Reply, Request};
@@ -30,14 +31,14 @@ pub(crate) fn run(
     let (_, reply) = Server::connect(settings)?.call(&Request::Status)?;
     let Reply::Status(report) = &reply else {
         let kind = reply.kind();
-        return Err(CallError::Unavailable(format!("{kind:?} came where a status belongs")).into());
+        return Err(
+            CallError::Unavailable(format!("{kind:?} came where a status belongs").into()).into()
+        );
     };
     if args.json {
-        let text = serde_json::to_string_pretty(report)
-            .map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
-        writeln!(out, "{text}")?;
+        json::write(out, report)?;
     } else {
-        shell::write_reply(&Request::Status, &reply, out)?;
+        shell::write_status(report, out)?;
     }
     Ok(Exit::Ok)
 }

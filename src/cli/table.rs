@@ -50,6 +50,11 @@ impl Field {
         Self { is_zero, ..Self::text(name, number.to_string()) }
     }
 
+    /// Its value for a spreadsheet: the largest number in digits, too.
+    fn plain(&self) -> &str {
+        if self.text == "max" { self.json.as_str().unwrap_or(&self.text) } else { &self.text }
+    }
+
     /// A moment in nanoseconds, 0 for none.
     pub(crate) fn time(timestamp: u64) -> Self {
         let text = if timestamp == 0 { String::new() } else { format_timestamp(timestamp) };
@@ -58,21 +63,84 @@ impl Field {
     }
 }
 
-/// Writes rows of the same fields as a table. Columns that are 0 in every row are left out.
-pub(crate) fn write_table(out: &mut dyn Write, rows: &[Vec<Field>], empty: &str) -> io::Result<()> {
-    let Some(first) = rows.first() else { return writeln!(out, "{empty}") };
+/// A column: the index of its field, its name, its width.
+type Column = (usize, &'static str, usize);
+
+/// The columns of a table: those that are 0 in every row are left out.
+fn columns(rows: &[Vec<Field>]) -> Vec<Column> {
     let mut columns = Vec::new();
-    for (index, field) in first.iter().enumerate() {
+    for (index, field) in rows.first().into_iter().flatten().enumerate() {
         let cells = || rows.iter().filter_map(|row| row.get(index));
         if ALWAYS.contains(&field.name) || cells().any(|cell| !cell.is_zero) {
             let width = cells().map(|cell| cell.text.chars().count()).max().unwrap_or(0);
             columns.push((index, field.name, width.max(field.name.len())));
         }
     }
+    columns
+}
+
+/// Writes rows of the same fields as a table. Columns that are 0 in every row are left out.
+pub(crate) fn write_table(out: &mut dyn Write, rows: &[Vec<Field>], empty: &str) -> io::Result<()> {
+    if rows.is_empty() {
+        return writeln!(out, "{empty}");
+    }
+    write_columns(out, rows, &columns(rows))
+}
+
+/// The same, or one field a line where the table is wider than that many characters.
+pub(crate) fn write_within(
+    out: &mut dyn Write,
+    rows: &[Vec<Field>],
+    empty: &str,
+    width: usize,
+) -> io::Result<()> {
+    if rows.is_empty() {
+        return writeln!(out, "{empty}");
+    }
+    let columns = columns(rows);
+    let needed: usize = columns.iter().map(|(_, _, width)| width + 2).sum();
+    if needed <= width + 2 {
+        return write_columns(out, rows, &columns);
+    }
+    let name_width = columns.iter().map(|(_, name, _)| name.len()).max().unwrap_or(0);
+    for (number, row) in rows.iter().enumerate() {
+        if number > 0 {
+            writeln!(out)?;
+        }
+        for (index, name, _) in &columns {
+            let text = row.get(*index).map_or("", |cell| &cell.text);
+            writeln!(out, "{}", format!("{name:<name_width$}  {text}").trim_end())?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes rows as CSV (RFC 4180, but for the ends of lines), all columns of them, and before them
+/// their names if `head`.
+pub(crate) fn write_csv(out: &mut dyn Write, rows: &[Vec<Field>], head: bool) -> io::Result<()> {
+    let quoted = |text: &str| {
+        if text.contains([',', '"', '\n', '\r']) {
+            format!("\"{}\"", text.replace('"', "\"\""))
+        } else {
+            text.to_owned()
+        }
+    };
+    if let Some(first) = rows.first().filter(|_| head) {
+        let names: Vec<_> = first.iter().map(|field| field.name).collect();
+        writeln!(out, "{}", names.join(","))?;
+    }
+    for row in rows {
+        let cells: Vec<_> = row.iter().map(|field| quoted(field.plain())).collect();
+        writeln!(out, "{}", cells.join(","))?;
+    }
+    Ok(())
+}
+
+fn write_columns(out: &mut dyn Write, rows: &[Vec<Field>], columns: &[Column]) -> io::Result<()> {
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let mut line = |cell: &dyn Fn(usize, &'static str) -> String| {
         let mut text = String::new();
-        for (index, name, width) in &columns {
+        for (index, name, width) in columns {
             let cell = cell(*index, name);
             text.push_str(&if is_number(&cell) {
                 format!("{cell:>width$}  ")
@@ -102,6 +170,29 @@ pub(crate) fn json_row(row: &[Field]) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_table_that_is_too_wide_is_written_field_by_field() {
+        let row = |id: u64, zero: u64, word: &str| {
+            vec![Field::number("id", id), Field::number("zero", zero), Field::text("word", word)]
+        };
+        let shown = |width| {
+            let mut out = Vec::new();
+            write_within(&mut out, &[row(1, 0, "a"), row(100, 0, "längst")], "none", width)
+                .unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(shown(11), "id   word\n  1  a\n100  längst\n");
+        assert_eq!(shown(10), "id    1\nword  a\n\nid    100\nword  längst\n");
+    }
+
+    #[test]
+    fn csv_has_every_column_and_quotes_what_needs_it() {
+        let row = |word: &str| vec![Field::number("zero", 0_u64), Field::text("word", word)];
+        let mut out = Vec::new();
+        write_csv(&mut out, &[row("a"), row("b, \"c\"")], true).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), "zero,word\n0,a\n0,\"b, \"\"c\"\"\"\n");
+    }
 
     #[test]
     fn numbers_stand_right_and_empty_columns_fall_away() {

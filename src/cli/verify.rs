@@ -14,6 +14,7 @@ use serde::Serialize;
 use super::config::Settings;
 use super::exit::{Exit, Failure};
 use super::flags::DataFlags;
+use super::json;
 use super::log_view::{Ending, LogView};
 use super::say::say;
 use crate::engine::{
@@ -171,8 +172,7 @@ fn ledger_line((&ledger, sums): (&u32, &TrialBalance)) -> LedgerLine {
 
 fn print(verified: &Verified, json: bool, out: &mut dyn Write) -> Result<(), Failure> {
     if json {
-        let text = serde_json::to_string_pretty(verified).map_err(std::io::Error::from)?;
-        writeln!(out, "{text}")?;
+        json::write(out, verified)?;
         return Ok(());
     }
     writeln!(out, "cluster      {}", verified.cluster)?;

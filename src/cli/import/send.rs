@@ -163,14 +163,13 @@ fn account_status(result: &CreateResult) -> Result<CreateAccountStatus, Failure>
 }
 
 fn unknown_status(code: u32) -> CallError {
-    CallError::Unknown(format!(
-        "the server answered with the status {code}, which has no meaning here"
-    ))
+    let text = format!("the server answered with the status {code}, which has no meaning here");
+    CallError::Unknown(text.into())
 }
 
 fn check_count(found: usize, expected: usize) -> Result<(), Failure> {
     if found == expected {
         return Ok(());
     }
-    Err(CallError::Unknown(format!("{found} results came for {expected} events")).into())
+    Err(CallError::Unknown(format!("{found} results came for {expected} events").into()).into())
 }

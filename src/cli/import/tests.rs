@@ -52,7 +52,7 @@ impl Target for ModelTarget {
     fn collect_transfers(&mut self) -> Result<Vec<CreateResult>, CallError> {
         if let Some(left) = &mut self.fail_after {
             if *left == 0 {
-                return Err(CallError::Unknown("the connection broke".to_owned()));
+                return Err(CallError::Unknown("the connection broke".into()));
             }
             *left -= 1;
         }

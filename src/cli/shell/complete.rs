@@ -9,7 +9,7 @@ use rustyline::{Context, Helper};
 use super::fields::value_words;
 use super::help::{codes, fields};
 use super::lexer::{Token, tokens};
-use super::parser::OPERATIONS;
+use super::operations::OPERATIONS;
 
 /// What rustyline asks while a line is typed.
 #[derive(Debug, Default)]

@@ -1,25 +1,36 @@
 //! Runs statements: connects when the first one needs it, shows the answers, sums up how it went.
 
-use std::io::Write;
-
-use serde_json::json;
+use std::io::{self, Write};
 
 use super::help;
+use super::output::{Format, Writing};
+use super::pages::{Next as Further, Pages, Turned};
 use super::parser::Statement;
 use super::show::{Shown, operation_name};
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::json;
 use crate::cli::remote::{CallError, Remote};
 use crate::cli::say;
-use crate::wire::Request;
+use crate::ledger::Op;
+use crate::wire::{Reply, Request};
 
 /// Makes a connection.
 pub(crate) type Connect<'a> = &'a mut dyn FnMut() -> Result<Box<dyn Remote>, CallError>;
+
+/// How a shell answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Style {
+    /// What answers look like.
+    pub format: Format,
+    /// Whether reads that set no limit bring all there is.
+    pub all: bool,
+}
 
 /// A shell's connection, made when it is needed.
 pub(crate) struct Session<'a> {
     connect: Connect<'a>,
     remote: Option<Box<dyn Remote>>,
-    json: bool,
+    style: Style,
 }
 
 /// Whether to go on.
@@ -31,10 +42,28 @@ pub(crate) enum Next {
     Leave,
 }
 
+/// Why an answer isn't whole: the call failed, or the output can't be written.
+enum Broken {
+    Call(CallError),
+    Output(io::Error),
+}
+
+impl From<CallError> for Broken {
+    fn from(error: CallError) -> Self {
+        Self::Call(error)
+    }
+}
+
+impl From<io::Error> for Broken {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
 impl<'a> Session<'a> {
     /// A session that isn't connected yet.
-    pub(crate) fn new(connect: Connect<'a>, json: bool) -> Self {
-        Self { connect, remote: None, json }
+    pub(crate) fn new(connect: Connect<'a>, style: Style) -> Self {
+        Self { connect, remote: None, style }
     }
 
     /// Runs one statement and shows its answer. The exit says how this one went.
@@ -46,53 +75,60 @@ impl<'a> Session<'a> {
         statement: &Statement,
         out: &mut dyn Write,
     ) -> Result<(Exit, Next), Failure> {
-        match statement {
-            Statement::Exit => Ok((Exit::Ok, Next::Leave)),
+        let (request, all) = match statement {
+            Statement::Exit => return Ok((Exit::Ok, Next::Leave)),
             Statement::Help(topic) => {
                 help::write(topic.as_deref(), out)?;
-                Ok((Exit::Ok, Next::Continue))
+                return Ok((Exit::Ok, Next::Continue));
             }
-            Statement::Request(request) => match self.request(request, out)? {
-                Ok(exit) => Ok((exit, Next::Continue)),
-                Err(error) => self.failed(request, error, out),
-            },
+            Statement::Request(request) => (request, false),
+            Statement::Open(request) => (request, self.style.all),
+        };
+        let mut writing = Writing::new(out, self.style.format, operation_name(request));
+        match self.request(request, all, &mut writing) {
+            Ok((op, more, exit)) => {
+                writing.end(op, more)?;
+                Ok((exit, Next::Continue))
+            }
+            Err(Broken::Output(error)) => Err(error.into()),
+            Err(Broken::Call(error)) => self.failed(request, error, writing),
         }
     }
 
+    /// Asks, page by page where the answer has pages, and writes what comes.
     fn request(
         &mut self,
         request: &Request,
-        out: &mut dyn Write,
-    ) -> Result<Result<Exit, CallError>, Failure> {
+        all: bool,
+        writing: &mut Writing<'_>,
+    ) -> Result<(Op, Option<Further>, Exit), Broken> {
         let remote = match &mut self.remote {
             Some(remote) => remote,
-            none => match (self.connect)() {
-                Ok(remote) => none.insert(remote),
-                Err(error) => return Ok(Err(error)),
-            },
+            none => none.insert((self.connect)()?),
         };
-        let (op, reply) = match remote.call(request) {
-            Ok(answer) => answer,
-            Err(error) => return Ok(Err(error)),
+        let Some(mut pages) = Pages::new(request, all) else {
+            let (op, reply) = remote.call(request)?;
+            let shown = fitting(request, &reply)?;
+            writing.page(&shown)?;
+            return Ok((op, None, if shown.refused { Exit::Refused } else { Exit::Ok }));
         };
-        let Some(shown) = Shown::new(request, &reply) else {
-            let kind = reply.kind();
-            let error = format!("the server answered with {kind:?}, which doesn't fit the request");
-            return Ok(Err(CallError::Unknown(error)));
-        };
-        if self.json {
-            writeln!(out, "{}", shown.json(request, op))?;
-        } else {
-            shown.write_table(out)?;
+        loop {
+            let (op, mut reply) = remote.call(pages.ask())?;
+            let turned = pages.turn(&mut reply);
+            writing.page(&fitting(request, &reply)?)?;
+            match turned {
+                Turned::Last => return Ok((op, None, Exit::Ok)),
+                Turned::More(next) => return Ok((op, Some(next), Exit::Ok)),
+                Turned::Wanted => {}
+            }
         }
-        Ok(Ok(if shown.refused { Exit::Refused } else { Exit::Ok }))
     }
 
     fn failed(
         &mut self,
         request: &Request,
         error: CallError,
-        out: &mut dyn Write,
+        writing: Writing<'_>,
     ) -> Result<(Exit, Next), Failure> {
         // A refused request leaves the connection as it was; after the others it starts anew.
         let next = match error {
@@ -102,22 +138,35 @@ impl<'a> Session<'a> {
                 Next::Leave
             }
         };
-        let operation = operation_name(request);
+        let refusal = error.cause().refusal.clone();
         let failure = Failure::from(error);
-        let message = failure.message.unwrap_or_default();
         // Ids that were made here are known to nobody else, and settling needs them.
         let ids = if failure.exit == Exit::Unknown { written_ids(request) } else { Vec::new() };
-        if self.json {
-            let error = json!({ "exit": failure.exit.code(), "message": message, "ids": ids });
-            writeln!(out, "{}", json!({ "operation": operation, "error": error }))?;
+        let mut object = json::error(&failure)["error"].take();
+        if !ids.is_empty() {
+            object["ids"] = ids.clone().into();
         }
-        out.flush()?;
-        say(&format!("{operation}: {message}"));
+        if let Some(refusal) = refusal {
+            object["index"] = refusal.index.into();
+            object["retry_after_ms"] = refusal.retry_after_ms.into();
+        }
+        writing.fail(&object)?;
+        let operation = operation_name(request);
+        say(&format!("{operation}: {}", failure.message.unwrap_or_default()));
         if !ids.is_empty() {
             say(&format!("settle it by sending the same again, with the ids {}", ids.join(" ")));
         }
         Ok((failure.exit, next))
     }
+}
+
+/// The answer as it is shown.
+fn fitting(request: &Request, reply: &Reply) -> Result<Shown, CallError> {
+    Shown::new(request, reply).ok_or_else(|| {
+        let kind = reply.kind();
+        let text = format!("the server answered with {kind:?}, which doesn't fit the request");
+        CallError::Unknown(text.into())
+    })
 }
 
 /// The ids that a write names.
@@ -136,11 +185,11 @@ fn written_ids(request: &Request) -> Vec<String> {
 /// The output can't be written.
 pub(crate) fn run_script(
     statements: &[Statement],
-    json: bool,
+    style: Style,
     connect: Connect<'_>,
     out: &mut dyn Write,
 ) -> Result<Exit, Failure> {
-    let mut session = Session::new(connect, json);
+    let mut session = Session::new(connect, style);
     let mut worst = Exit::Ok;
     for statement in statements {
         let (exit, next) = session.run(statement, out)?;

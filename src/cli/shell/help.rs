@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::fields::{Fields, value_words};
-use super::parser::OPERATIONS;
+use super::operations::OPERATIONS;
 use crate::ledger::{
     Account, AccountFilter, CreateAccountStatus, CreateTransferStatus, Explanation,
     QueryAccountsFilter, QueryTransfersFilter, Transfer,

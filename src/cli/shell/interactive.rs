@@ -8,7 +8,7 @@ use rustyline::history::FileHistory;
 use rustyline::{CompletionType, Config, Editor};
 
 use super::complete::ShellHelper;
-use super::execute::{Connect, Next, Session};
+use super::execute::{Connect, Next, Session, Style};
 use super::{parser, random_id};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::say;
@@ -20,7 +20,11 @@ const HISTORY_LINES: usize = 10_000;
 ///
 /// # Errors
 /// The terminal fails.
-pub(crate) fn run(json: bool, connect: Connect<'_>, out: &mut dyn Write) -> Result<Exit, Failure> {
+pub(crate) fn run(
+    style: Style,
+    connect: Connect<'_>,
+    out: &mut dyn Write,
+) -> Result<Exit, Failure> {
     let failed =
         |error: ReadlineError| Failure::new(Exit::Failed, format!("the terminal: {error}"));
     let config = Config::builder()
@@ -38,7 +42,7 @@ pub(crate) fn run(json: bool, connect: Connect<'_>, out: &mut dyn Write) -> Resu
         let _ = editor.load_history(path);
     }
     let mut new_id = random_id()?;
-    let mut session = Session::new(connect, json);
+    let mut session = Session::new(connect, style);
     writeln!(out, "partita {} · help explains, exit leaves", env!("CARGO_PKG_VERSION"))?;
     out.flush()?;
     loop {

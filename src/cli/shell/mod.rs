@@ -9,6 +9,9 @@ pub(crate) mod fields;
 mod help;
 mod interactive;
 mod lexer;
+mod operations;
+mod output;
+mod pages;
 mod parser;
 mod show;
 mod suggest;
@@ -19,11 +22,14 @@ use std::io::{IsTerminal, Read, Write};
 
 use clap::Args;
 
+pub(crate) use self::show::write_status;
+
+use self::execute::Style;
+use self::output::Format;
 use super::config::Settings;
 use super::exit::{Exit, Failure};
 use super::flags::ConnectFlags;
 use super::remote::{Remote, Server};
-use crate::wire::{Reply, Request};
 
 /// Arguments of `shell`.
 #[derive(Debug, Args)]
@@ -33,8 +39,17 @@ pub(crate) struct ShellArgs {
     #[arg(short = 'c', long = "command", value_name = "STATEMENTS")]
     pub command: Option<String>,
     /// Print JSON, one object for each statement.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "csv")]
     pub json: bool,
+    /// Print comma-separated values with a line of names, for spreadsheets.
+    #[arg(long)]
+    pub csv: bool,
+    /// Print one field a line, as is done anyway where a table is wider than the terminal.
+    #[arg(long, conflicts_with_all = ["json", "csv"])]
+    pub vertical: bool,
+    /// Page through everything where a statement sets no limit.
+    #[arg(long)]
+    pub all: bool,
     #[command(flatten)]
     pub connect: ConnectFlags,
 }
@@ -56,15 +71,34 @@ pub(crate) fn run(
             Some(decode(&bytes)?)
         }
     };
+    let style = style(args);
     let mut connect = || Ok(Box::new(Server::connect(settings)?) as Box<dyn Remote>);
     match script {
-        None => interactive::run(args.json, &mut connect, out),
+        None => interactive::run(style, &mut connect, out),
         Some(text) => {
             let statements = parser::parse(&text, &mut random_id()?)
                 .map_err(|error| Failure::usage(error.render(&text)))?;
-            execute::run_script(&statements, args.json, &mut connect, out)
+            execute::run_script(&statements, style, &mut connect, out)
         }
     }
+}
+
+/// How answers look: as the flags say, and to a terminal no wider than it is.
+fn style(args: &ShellArgs) -> Style {
+    let format = match args {
+        ShellArgs { json: true, .. } => Format::Json,
+        ShellArgs { csv: true, .. } => Format::Csv,
+        ShellArgs { vertical: true, .. } => Format::Table { width: Some(0) },
+        _ => Format::Table { width: terminal_columns() },
+    };
+    Style { format, all: args.all }
+}
+
+/// How wide the terminal is that stdout goes to, if it goes to one.
+fn terminal_columns() -> Option<usize> {
+    let stdout = std::io::stdout();
+    let size = rustix::termios::tcgetwinsize(&stdout).ok()?;
+    (size.ws_col > 0).then_some(usize::from(size.ws_col))
 }
 
 /// The text of a script. Bytes that aren't UTF-8 do no harm in a comment; in a statement they are a
@@ -74,18 +108,6 @@ fn decode(bytes: &[u8]) -> Result<String, Failure> {
         return Err(Failure::usage("the script is UTF-16: save it as UTF-8"));
     }
     Ok(String::from_utf8_lossy(bytes).into_owned())
-}
-
-/// Writes an answer as a table, as the shell does.
-pub(crate) fn write_reply(
-    request: &Request,
-    reply: &Reply,
-    out: &mut dyn Write,
-) -> std::io::Result<()> {
-    match show::Shown::new(request, reply) {
-        Some(shown) => shown.write_table(out),
-        None => Ok(()),
-    }
 }
 
 /// Makes ids for `id=auto`: milliseconds, then 80 random bits, so that they are ordered by time.

@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::fields::{Fields, brief, parse_number};
 use super::help::codes;
 use super::lexer::{Token, tokens};
+use super::operations::OPERATIONS;
 use super::suggest::nearest;
 use crate::ledger::{
     Account, AccountFilter, AccountFilterFlags, QueryAccountsFilter, QueryTransfersFilter,
@@ -18,28 +19,13 @@ use crate::wire::Request;
 pub(crate) enum Statement {
     /// Something for the server.
     Request(Request),
+    /// A read of records that doesn't say how many are wanted.
+    Open(Request),
     /// How to use the shell, one operation, or what a status means.
     Help(Option<String>),
     /// Leave.
     Exit,
 }
-
-/// The operations by name, with what they do.
-pub(crate) const OPERATIONS: [(&str, &str); 13] = [
-    ("create-accounts", "create accounts, one for each event"),
-    ("create-transfers", "create transfers, one for each event"),
-    ("lookup-accounts", "show accounts by id"),
-    ("lookup-transfers", "show transfers by id"),
-    ("get-account-transfers", "show the transfers of an account"),
-    ("get-account-balances", "show the balances of an account over time"),
-    ("query-accounts", "show accounts by their fields"),
-    ("query-transfers", "show transfers by their fields"),
-    ("resolve-transfers", "tell what became of transfers"),
-    ("fence", "make sure that transfers which were never seen never happen"),
-    ("status", "show how the server is doing"),
-    ("help", "explain an operation or a status"),
-    ("exit", "leave"),
-];
 
 /// Records that a read shows when the statement sets no limit.
 const LIMIT_DEFAULT: u32 = 100;
@@ -56,7 +42,7 @@ pub(crate) struct ParseError {
 /// Characters of the text that an error shows on each side of its place.
 const AROUND: usize = 60;
 /// Characters of the message.
-const MESSAGE: usize = 400;
+const MESSAGE: usize = 300;
 /// Characters of a place that get carets.
 const MARKED: usize = 40;
 
@@ -106,7 +92,8 @@ pub(crate) fn parse(
     new_id: &mut dyn FnMut() -> u128,
 ) -> Result<Vec<Statement>, ParseError> {
     let tokens = tokens(text);
-    let mut parser = Parser { tokens: &tokens, at: 0, end: text.trim_end().len(), new_id };
+    let end = text.trim_end().len();
+    let mut parser = Parser { tokens: &tokens, at: 0, end, open: false, new_id };
     let mut statements = Vec::new();
     while let Some((token, place)) = parser.next() {
         match token {
@@ -124,6 +111,8 @@ struct Parser<'a> {
     tokens: &'a [(Token<'a>, Range<usize>)],
     at: usize,
     end: usize,
+    /// Whether the filter that was read last set no limit.
+    open: bool,
     new_id: &'a mut dyn FnMut() -> u128,
 }
 
@@ -144,6 +133,7 @@ impl<'a> Parser<'a> {
 
     fn statement(&mut self, word: &str, place: Range<usize>) -> Result<Statement, ParseError> {
         let operation = word.to_lowercase().replace('_', "-");
+        self.open = false;
         let request = match operation.as_str() {
             "create-accounts" => Request::CreateAccounts(self.events(Account::default)?),
             "create-transfers" => Request::CreateTransfers(self.events(Transfer::default)?),
@@ -166,7 +156,7 @@ impl<'a> Parser<'a> {
             "help" => return self.help(),
             _ => return Err(unknown_operation(&operation, place)),
         };
-        Ok(Statement::Request(request))
+        Ok(if self.open { Statement::Open(request) } else { Statement::Request(request) })
     }
 
     fn help(&mut self) -> Result<Statement, ParseError> {
@@ -225,7 +215,7 @@ impl<'a> Parser<'a> {
 
     fn filter<T: Fields>(&mut self, new: impl Fn() -> T) -> Result<T, ParseError> {
         let mut filter = new();
-        self.fields(&mut filter)?;
+        self.open = !self.fields(&mut filter)?.contains(&"limit");
         self.nothing_more(filter)
     }
 

@@ -3,28 +3,36 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::fields::Fields;
-use crate::cli::table::{Field, json_rows, write_table};
+use crate::cli::table::{Field, write_table};
 use crate::ledger::{
-    CreateAccountStatus, CreateResult, CreateTransferStatus, Op, ResolveOutcome, ResolveResult,
+    CreateAccountStatus, CreateResult, CreateTransferStatus, ResolveOutcome, ResolveResult,
 };
 use crate::wire::{Reply, Request, StatusReport};
 
-/// An answer, ready to be shown.
+/// What an answer consists of.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Shown {
-    rows: Vec<Vec<Field>>,
-    empty: &'static str,
+pub(super) enum Body {
+    Rows(Vec<Vec<Field>>),
+    Status(Box<StatusReport>),
+}
+
+/// An answer, or a page of it, ready to be written.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Shown {
+    pub body: Body,
+    /// What is said when there are no rows.
+    pub empty: &'static str,
     /// Whether any event was refused.
     pub refused: bool,
 }
 
 impl Shown {
     /// Prepares the answer to a request. None if the reply doesn't fit the request.
-    pub(crate) fn new(request: &Request, reply: &Reply) -> Option<Self> {
-        let plain = |rows, empty| Some(Self { rows, empty, refused: false });
+    pub(super) fn new(request: &Request, reply: &Reply) -> Option<Self> {
+        let plain = |rows, empty| Some(Self { body: Body::Rows(rows), empty, refused: false });
         match (request, reply) {
             (Request::CreateAccounts(events), Reply::CreateResults(results)) => {
                 let ids = events.iter().map(|event| event.id);
@@ -48,25 +56,24 @@ impl Shown {
             (_, Reply::Accounts(found)) => plain(rows(found), "no accounts"),
             (_, Reply::Transfers(found)) => plain(rows(found), "no transfers"),
             (_, Reply::Balances(found)) => plain(rows(found), "no balances"),
-            (_, Reply::Status(report)) => plain(status_rows(report), "no status"),
+            (_, Reply::Status(report)) => {
+                Some(Self { body: Body::Status(report.clone()), empty: "", refused: false })
+            }
             _ => None,
         }
     }
 
-    /// Writes a table.
-    pub(crate) fn write_table(&self, out: &mut dyn Write) -> io::Result<()> {
-        write_table(out, &self.rows, self.empty)
-    }
-
-    /// The answer as a JSON object.
-    pub(crate) fn json(&self, request: &Request, op: Op) -> Value {
-        let results = json_rows(&self.rows);
-        json!({ "operation": operation_name(request), "op": op.0.to_string(), "results": results })
+    /// How many rows there are.
+    pub(super) const fn rows(&self) -> usize {
+        match &self.body {
+            Body::Rows(rows) => rows.len(),
+            Body::Status(_) => 1,
+        }
     }
 }
 
 /// The name of a request's operation, as statements spell it.
-pub(crate) fn operation_name(request: &Request) -> &'static str {
+pub(super) fn operation_name(request: &Request) -> &'static str {
     match request {
         Request::CreateAccounts(_) => "create-accounts",
         Request::CreateTransfers(_) => "create-transfers",
@@ -114,7 +121,7 @@ fn created<S>(
             Field::time(result.timestamp),
         ]);
     }
-    Shown { rows, empty: "no events", refused }
+    Shown { body: Body::Rows(rows), empty: "no events", refused }
 }
 
 fn resolved((id, result): (&u128, &ResolveResult)) -> Vec<Field> {
@@ -125,6 +132,11 @@ fn resolved((id, result): (&u128, &ResolveResult)) -> Vec<Field> {
         Field::text("outcome", name),
         Field::time(result.timestamp),
     ]
+}
+
+/// Writes the report of a server for a person.
+pub(crate) fn write_status(report: &StatusReport, out: &mut dyn Write) -> io::Result<()> {
+    write_table(out, &status_rows(report), "no status")
 }
 
 fn status_rows(report: &StatusReport) -> Vec<Vec<Field>> {

@@ -2,11 +2,12 @@
 
 use serde_json::Value;
 
-use super::execute::run_script;
+use super::execute::{Style, run_script};
 use super::fields::Fields;
+use super::output::Format;
 use super::parser::{Statement, parse};
 use crate::cli::exit::Exit;
-use crate::cli::remote::{CallError, Remote};
+use crate::cli::remote::{CallError, Cause, Remote};
 use crate::ledger::model::Model;
 use crate::ledger::{
     Account, AccountFilter, AccountFlags, Op, PendingStatus, QueryAccountsFilter,
@@ -25,7 +26,7 @@ fn statements(text: &str) -> Vec<Statement> {
 
 fn request(text: &str) -> Request {
     match statements(text).pop() {
-        Some(Statement::Request(request)) => request,
+        Some(Statement::Request(request) | Statement::Open(request)) => request,
         other => panic!("{other:?}"),
     }
 }
@@ -257,6 +258,8 @@ fn what_is_shown_can_be_typed() {
     }
 }
 
+const TABLE: Style = Style { format: Format::Table { width: None }, all: false };
+
 /// The model as a server.
 struct ModelRemote {
     model: Model,
@@ -274,10 +277,14 @@ impl Remote for ModelRemote {
     fn call(&mut self, request: &Request) -> Result<(Op, Reply), CallError> {
         self.op += 1;
         if self.op > self.lose_after {
-            return Err(CallError::Unknown("the connection broke".to_owned()));
+            return Err(CallError::Unknown("the connection broke".into()));
         }
         let now = Timestamp(self.op * 1_000_000_000);
-        let rejected = |error: crate::ledger::FilterError| CallError::Rejected(error.to_string());
+        let rejected = |error: crate::ledger::FilterError| {
+            let refusal = crate::wire::RequestError::from(error);
+            let message = refusal.to_string();
+            CallError::Rejected(Cause { message, refusal: Some(Box::new(refusal)) })
+        };
         let model = &mut self.model;
         let reply = match request {
             Request::CreateAccounts(events) => {
@@ -313,7 +320,9 @@ impl Remote for ModelRemote {
 fn script(text: &str, json: bool, lose_after: u64) -> (Exit, String) {
     let mut out = Vec::new();
     let mut connect = || Ok(ModelRemote::boxed(lose_after));
-    let exit = run_script(&statements(text), json, &mut connect, &mut out).unwrap();
+    let format = if json { Format::Json } else { Format::Table { width: None } };
+    let style = Style { format, all: false };
+    let exit = run_script(&statements(text), style, &mut connect, &mut out).unwrap();
     (exit, String::from_utf8(out).unwrap())
 }
 
@@ -390,10 +399,10 @@ fn the_status_of_a_script_is_that_of_its_worst_statement() {
 
 #[test]
 fn without_a_server_only_help_works() {
-    let mut connect = || Err(CallError::Unavailable("nobody listens".to_owned()));
+    let mut connect = || Err(CallError::Unavailable("nobody listens".into()));
     let mut out = Vec::new();
     let exit =
-        run_script(&statements("help; help fence; status; help"), false, &mut connect, &mut out);
+        run_script(&statements("help; help fence; status; help"), TABLE, &mut connect, &mut out);
     assert_eq!(exit, Ok(Exit::Unavailable));
     let shown = String::from_utf8(out).unwrap();
     assert_eq!(shown.matches("get-account-balances").count(), 1);
@@ -402,7 +411,7 @@ fn without_a_server_only_help_works() {
 
 #[test]
 fn every_operation_has_help_with_an_example_that_parses() {
-    for (operation, _) in super::parser::OPERATIONS {
+    for (operation, _) in super::operations::OPERATIONS {
         let mut out = Vec::new();
         super::help::write(Some(operation), &mut out).unwrap();
         let shown = String::from_utf8(out).unwrap();
@@ -435,14 +444,11 @@ fn help_explains_every_status_and_error() {
 fn the_status_of_a_server_is_shown_whole() {
     let mut report = StatusReport { state: "serving".to_owned(), op: 7, ..StatusReport::default() };
     report.counters.insert("requests".to_owned(), 9);
-    let reply = Reply::Status(Box::new(report));
-    let shown = super::show::Shown::new(&Request::Status, &reply).unwrap();
     let mut out = Vec::new();
-    shown.write_table(&mut out).unwrap();
+    super::show::write_status(&report, &mut out).unwrap();
     let text = String::from_utf8(out).unwrap();
     for (name, value) in [("state", "serving"), ("op", "7"), ("requests", "9")] {
         let line = text.lines().find(|line| line.split_whitespace().next() == Some(name)).unwrap();
         assert_eq!(line.split_whitespace().last(), Some(value));
     }
-    assert!(super::show::Shown::new(&Request::Status, &Reply::Pong).is_none());
 }
