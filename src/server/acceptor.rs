@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
 
-use super::mailbox::Message;
+use super::mailbox::Mail;
 use super::shared::Shared;
 use crate::ledger::Op;
 use crate::wire::{ErrorCode, ReplyTo, encode_error};
@@ -56,7 +56,7 @@ fn admit(stream: TcpStream, shared: &Shared, core: usize) {
     if let Err(error) = prepare(&stream) {
         tracing::debug!(%error, "a connection ended before it was served");
     }
-    shared.mailboxes[core].send(Message::Connection(stream));
+    shared.mailboxes[core].send(Mail::Connection(stream));
 }
 
 /// Tells a client that there are too many, without ever waiting for it.

@@ -10,15 +10,13 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::gather::Gather;
-use super::mailbox::Message;
 use super::site::Site;
 use crate::engine::{Source, Submission};
 use crate::fatal::{self, Reason};
 use crate::io::phases::{Phase, lap, sleep_lap};
 use crate::io::{Filling, SocketEvent, SocketHandle, Sockets, end_writing, shut_down};
-use crate::ledger::Op;
-use crate::node::{Action, Bounds, Connections, Outbox, View};
-use crate::wire::{BodyBuffer, Reply};
+use crate::node::{Action, Bounds, Connections, Delivery, Message, Outbox, Post, View};
+use crate::wire::BodyBuffer;
 
 /// How often a core looks for connections that are too slow, and the sequencer for expired holds.
 const TICK: Duration = Duration::from_millis(200);
@@ -135,9 +133,10 @@ impl Core {
     }
 
     /// Gives an answer to its connection, if that still lives.
-    pub(super) fn deliver(&mut self, to: Source, op: Op, reply: &Reply) {
+    pub(super) fn deliver(&mut self, delivery: &Delivery) {
+        let Delivery { to, op, reply } = delivery;
         let Self { connections, view, outbox, .. } = self;
-        connections.handle_answer(&to, op, reply, view, outbox);
+        connections.handle_answer(to, *op, reply, view, outbox);
     }
 
     /// Lets every connection that something has happened to go on: send, listen, or end.
@@ -188,7 +187,7 @@ impl Core {
     fn hand_on(&mut self) {
         let shared = self.site.shared();
         if self.site.index() > 0 {
-            let tell = |message| shared.mailboxes[0].send(message);
+            let tell = |message| shared.send(0, message);
             self.outbox.submissions.drain(..).map(Message::Submit).for_each(tell);
             self.outbox.gone.drain(..).map(Message::Gone).for_each(tell);
         }

@@ -5,11 +5,11 @@ use std::thread;
 
 use crossbeam::channel::{Receiver, Sender, unbounded};
 
-use super::mailbox::Message;
 use super::shared::Shared;
 use crate::engine::{Load, Loaded, Records, StoredLog};
 use crate::fatal::{self, Reason};
 use crate::io::Storage;
+use crate::node::{Message, Post};
 
 /// Starts the thread. It ends when the sender is dropped. The engine bounds what it asks for.
 pub(super) fn spawn<S: Storage>(
@@ -22,7 +22,7 @@ pub(super) fn spawn<S: Storage>(
             let loaded: Result<Vec<Loaded>, _> =
                 loads.into_iter().map(|load| log.load(load)).collect();
             match loaded {
-                Ok(loaded) => shared.mailboxes[0].send(Message::Loaded(loaded)),
+                Ok(loaded) => shared.send(0, Message::Loaded(loaded)),
                 Err(error) => fatal::stop(Reason::DataUnreadable, &error.to_string()),
             }
         }

@@ -6,36 +6,22 @@ use std::sync::atomic::{AtomicBool, Ordering, fence};
 
 use crossbeam::queue::SegQueue;
 
-use crate::engine::{Job, Loaded, Source, Submission};
 use crate::io::Waker;
-use crate::ledger::Op;
-use crate::wire::Reply;
+use crate::node::Message;
 
 /// What one thread tells a core.
 #[derive(Debug)]
-pub(super) enum Message {
+pub(super) enum Mail {
     /// A connection to serve.
     Connection(TcpStream),
-    /// A request, to the sequencer.
-    Submit(Submission),
-    /// A connection that hears no answers any more, to the sequencer.
-    Gone(Source),
-    /// An answer, to the core that serves the connection.
-    Reply { to: Source, op: Op, reply: Reply },
-    /// A job, to the owner of a partition.
-    Job(Job),
-    /// A job that the owner has done, back to the sequencer.
-    Done(usize, Job),
-    /// Old records, to the sequencer.
-    Loaded(Vec<Loaded>),
-    /// Nothing more will come: flush and say so.
-    Drain,
+    /// What the machines of the cores tell each other.
+    Message(Message),
 }
 
 /// Unbounded by itself; what is under way at once is bounded by the credit of the connections.
 #[derive(Debug)]
 pub(super) struct Mailbox {
-    messages: SegQueue<Message>,
+    mail: SegQueue<Mail>,
     rung: AtomicBool,
     waker: Arc<Waker>,
 }
@@ -43,11 +29,11 @@ pub(super) struct Mailbox {
 impl Mailbox {
     /// An empty one, whose core `waker` wakes.
     pub(super) const fn new(waker: Arc<Waker>) -> Self {
-        Self { messages: SegQueue::new(), rung: AtomicBool::new(false), waker }
+        Self { mail: SegQueue::new(), rung: AtomicBool::new(false), waker }
     }
 
-    pub(super) fn send(&self, message: Message) {
-        self.messages.push(message);
+    pub(super) fn send(&self, mail: Mail) {
+        self.mail.push(mail);
         self.wake_if_asleep();
     }
 
@@ -57,8 +43,8 @@ impl Mailbox {
         self.wake_if_asleep();
     }
 
-    pub(super) fn receive(&self) -> Option<Message> {
-        self.messages.pop()
+    pub(super) fn receive(&self) -> Option<Mail> {
+        self.mail.pop()
     }
 
     /// Whether the bell was rung since the last time.
@@ -70,7 +56,7 @@ impl Mailbox {
     /// the announcement, or its message is seen here.
     pub(super) fn is_quiet(&self) -> bool {
         fence(Ordering::SeqCst);
-        self.messages.is_empty() && !self.rung.load(Ordering::Relaxed)
+        self.mail.is_empty() && !self.rung.load(Ordering::Relaxed)
     }
 
     fn wake_if_asleep(&self) {
@@ -95,7 +81,7 @@ mod tests {
         let ringer = std::thread::spawn(move || {
             for number in 0..MILLION {
                 if number % 1_000 == 0 {
-                    sender.send(Message::Drain);
+                    sender.send(Mail::Message(Message::Drain));
                 } else {
                     sender.ring();
                 }

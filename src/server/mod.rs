@@ -16,8 +16,6 @@ mod mailbox;
 mod notify;
 mod open;
 mod owner;
-mod owners;
-mod pace;
 mod query;
 mod residence;
 mod sequencer;
@@ -30,5 +28,4 @@ pub use clock::{ClockError, judge_clock};
 pub use open::{
     OpenError, Opened, ReplayOptions, Replayed, cluster_config, initialize, open, replay,
 };
-pub use pace::permit;
 pub use start::{ServerConfig, StartError, serve};

@@ -1,40 +1,35 @@
-//! A core other than the sequencer's: the owner of a partition, and of its own connections.
+//! The thread of any other core: it drives the machine of a partition's owner, and serves the
+//! connections of its core.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::core::Core;
-use super::mailbox::Message;
-use crate::engine::{Partition, perform};
+use super::mailbox::Mail;
+use crate::engine::Partition;
 use crate::io::phases::{Phase, lap};
+use crate::node::Owner;
 
 /// Works off the mailbox of the core until the server has been drained.
-pub(super) fn run(mut core: Core, mut partition: Partition) {
+pub(super) fn run(mut core: Core, partition: Partition) {
     let shared = Arc::clone(core.site.shared());
     let own = usize::from(core.site.index());
-    let mut drain = false;
-    let mut refusing = false;
+    let mut machine = Owner::new(own, partition, Arc::clone(&shared));
     loop {
-        if shared.is_draining() && !refusing {
+        if shared.is_draining() {
             // The connections of this core are served on this thread: they see it, too.
-            refusing = true;
-            shared.refusing.fetch_add(1, Ordering::Release);
-            shared.mailboxes[0].ring();
+            machine.handle_draining();
         }
         let mut busy = core.take_events() | shared.mailboxes[own].take_ring();
         lap(Phase::Check);
-        while let Some(message) = shared.mailboxes[own].receive() {
+        while let Some(mail) = shared.mailboxes[own].receive() {
             busy = true;
-            match message {
-                Message::Connection(stream) => core.adopt(stream),
-                Message::Job(job) => {
-                    let done = perform(&mut partition, job);
-                    shared.mailboxes[0].send(Message::Done(own, done));
-                }
-                Message::Reply { to, op, reply } => core.deliver(to, op, &reply),
-                Message::Drain => drain = true,
-                Message::Submit(_) | Message::Gone(_) | Message::Done(..) | Message::Loaded(_) => {
-                    unreachable!("only the sequencer is told this")
+            match mail {
+                Mail::Connection(stream) => core.adopt(stream),
+                Mail::Message(message) => {
+                    if let Some(delivery) = machine.handle_message(message) {
+                        core.deliver(&delivery);
+                    }
                 }
             }
         }
@@ -42,7 +37,7 @@ pub(super) fn run(mut core: Core, mut partition: Partition) {
         lap(Phase::Reply);
         if busy {
             core.submit();
-        } else if drain && !core.is_busy() {
+        } else if machine.is_over() && !core.is_busy() {
             break;
         } else {
             core.sleep();

@@ -5,12 +5,12 @@ use std::thread;
 
 use crossbeam::channel::{Receiver, Sender, unbounded};
 
-use super::mailbox::Message;
 use super::shared::Shared;
 use crate::engine::{Answered, LongRead, Queries, Source, StoredLog};
 use crate::fatal::{self, Reason};
 use crate::io::{Clock, Storage};
 use crate::ledger::Op;
+use crate::node::{Delivery, Message, Post};
 
 /// What the thread is told.
 #[derive(Debug)]
@@ -40,8 +40,7 @@ pub(super) fn spawn<S: Storage>(
             }
             match queries.step(&mut log, shared.clock.now().monotonic_ns) {
                 Ok(Some(Answered { to, op, reply })) => {
-                    let mailbox = &shared.mailboxes[usize::from(to.core)];
-                    mailbox.send(Message::Reply { to, op, reply });
+                    shared.send(usize::from(to.core), Message::Reply(Delivery { to, op, reply }));
                 }
                 Ok(None) => {}
                 Err(error) => fatal::stop(Reason::DataUnreadable, &error.to_string()),

@@ -5,11 +5,10 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use crossbeam::utils::CachePadded;
 
-use super::mailbox::Mailbox;
+use super::mailbox::{Mail, Mailbox};
 use crate::io::SystemClock;
 use crate::io::phases::Published;
-use crate::limits::EVENTS_WAITING;
-use crate::node::Counts;
+use crate::node::{Counts, Message, Post, Shown, has_room};
 use crate::wire::Limits;
 
 macro_rules! counters {
@@ -57,8 +56,6 @@ pub(super) struct Shared {
     /// Whether the disk has no space for more of the log.
     pub(super) log_full: AtomicBool,
     pub(super) draining: AtomicBool,
-    /// Cores besides the sequencer's that refuse every new request since the drain.
-    pub(super) refusing: AtomicU64,
     /// Cores that have sent all their answers after the drain.
     pub(super) drained: AtomicU64,
     pub(super) counters: Counters,
@@ -89,16 +86,11 @@ impl PublishedCounts {
 impl Shared {
     /// Whether there is room for more requests on this node.
     pub(super) fn has_room(&self) -> bool {
-        self.waiting_events.load(Ordering::Relaxed) < EVENTS_WAITING
+        has_room(self.waiting_events.load(Ordering::Relaxed))
     }
 
     pub(super) fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Acquire)
-    }
-
-    /// Whether the mailbox of the sequencer already has every request that any core has taken.
-    pub(super) fn is_refusing(&self) -> bool {
-        self.refusing.load(Ordering::Acquire) + 1 == self.mailboxes.len() as u64
     }
 
     /// From now on nothing new is taken.
@@ -107,5 +99,25 @@ impl Shared {
         for mailbox in self.mailboxes.iter() {
             mailbox.ring();
         }
+    }
+}
+
+impl Post for Arc<Shared> {
+    fn cores(&self) -> usize {
+        self.mailboxes.len()
+    }
+
+    fn send(&self, core: usize, message: Message) {
+        self.mailboxes[core].send(Mail::Message(message));
+    }
+
+    fn show(&self, shown: Shown) {
+        self.committed.store(shown.committed.0, Ordering::Release);
+        self.waiting_events.store(shown.waiting_events, Ordering::Relaxed);
+        self.log_full.store(shown.log_full, Ordering::Relaxed);
+    }
+
+    fn ring(&self, core: usize) {
+        self.mailboxes[core].ring();
     }
 }

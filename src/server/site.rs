@@ -4,11 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::mailbox::Mailbox;
-use super::sequencer::LOG_FULL;
 use super::shared::Shared;
 use crate::io::{Clock, Now};
 use crate::ledger::Op;
-use crate::node::View;
+use crate::node::{LOG_FULL, View};
 
 /// A core among the others.
 pub(super) struct Site {

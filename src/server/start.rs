@@ -26,9 +26,8 @@ use super::mailbox::Mailbox;
 use super::notify::notify;
 use super::open::{OpenError, Opened, cluster_config, initialize, open};
 use super::owner;
-use super::owners::CoreOwners;
 use super::residence::Residence;
-use super::sequencer::{Sequencer, ServerEngine};
+use super::sequencer::{SequencerThread, ServerEngine};
 use super::shared::{Counters, PublishedCounts, Shared};
 use super::site::Site;
 use super::{loader, query, watch};
@@ -43,7 +42,7 @@ use crate::log::{
     CreateError, LogHandle, LogWriter, LogWriterKind, Position, StartError as WriterStartError,
     WriterOptions, has_segments,
 };
-use crate::node::Counts;
+use crate::node::{CoreOwners, Counts, Sequencer};
 use crate::wire::{Limits, StatusReport};
 
 /// Connections that wait in the kernel to be accepted.
@@ -189,7 +188,6 @@ pub fn serve(config: &ServerConfig, ready: impl FnOnce(SocketAddr)) -> Result<()
         epoch,
         waiting_events: AtomicU64::new(0),
         draining: AtomicBool::new(false),
-        refusing: AtomicU64::new(0),
         drained: AtomicU64::new(0),
         log_full: AtomicBool::new(false),
         counters: Counters::default(),
@@ -207,7 +205,7 @@ pub fn serve(config: &ServerConfig, ready: impl FnOnce(SocketAddr)) -> Result<()
     let engine = engine.with_owners(|inline| {
         partitions = inline.into_partitions();
         partitions.iter_mut().for_each(|partition| partition.grow_by(&growth));
-        CoreOwners::new(partitions.remove(0), Arc::clone(&mailboxes))
+        CoreOwners::new(partitions.remove(0), Arc::clone(&shared))
     });
     let status = status_of(config, &shared, writer.handle().clone());
     let sequencer =
@@ -353,7 +351,18 @@ fn start_cores(
         let complete_status = Box::new(move |report: &mut StatusReport| status(report));
         let residence = Residence::default();
         let time = LedgerTime::new(time, Arc::clone(core.site.shared()));
-        Sequencer { engine, time, log, queries, loader, core, complete_status, residence }.run();
+        let machine = Sequencer::new(engine, Arc::clone(core.site.shared()));
+        let thread = SequencerThread {
+            machine,
+            time,
+            log,
+            queries,
+            loader,
+            core,
+            complete_status,
+            residence,
+        };
+        thread.run();
     }));
     for partition in partitions {
         runs.push(Box::new(move |core| owner::run(core, partition)));

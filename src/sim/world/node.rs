@@ -20,7 +20,8 @@ use crate::log::{
     CommitHint, Durable, Epoch, Frame, GroupConfig, LogIdentity, Meta, MetaFile, Position,
     Preparation, SteppedWriter, WriteRequest, segment_name,
 };
-use crate::server::{OpenError, ReplayOptions, permit, replay};
+use crate::node::permit;
+use crate::server::{OpenError, ReplayOptions, replay};
 use crate::wire::{Reply, Request};
 
 /// Segments that are ready behind the one in use.

@@ -1,27 +1,29 @@
-//! The owners of the partitions on their core threads, as the sequencer reaches them.
+//! The owners of the partitions, as the sequencer reaches them.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
-use super::mailbox::{Mailbox, Message};
+use super::message::{Message, Post};
 use crate::engine::{Job, Owners, Partition, perform};
 
 /// Partition 0 is the sequencer's own; the others live on the other cores.
-pub(super) struct CoreOwners {
+#[derive(Debug)]
+pub struct CoreOwners<P> {
     own: Partition,
-    mailboxes: Arc<[Mailbox]>,
+    post: P,
     done: VecDeque<(usize, Job)>,
 }
 
-impl CoreOwners {
-    pub(super) const fn new(own: Partition, mailboxes: Arc<[Mailbox]>) -> Self {
-        Self { own, mailboxes, done: VecDeque::new() }
+impl<P: Post> CoreOwners<P> {
+    /// The owners, with the sequencer's own partition and the way to the others.
+    #[must_use]
+    pub const fn new(own: Partition, post: P) -> Self {
+        Self { own, post, done: VecDeque::new() }
     }
 }
 
-impl Owners for CoreOwners {
+impl<P: Post> Owners for CoreOwners<P> {
     fn partitions(&self) -> usize {
-        self.mailboxes.len()
+        self.post.cores()
     }
 
     fn send(&mut self, owner: usize, job: Job) {
@@ -29,7 +31,7 @@ impl Owners for CoreOwners {
             let done = perform(&mut self.own, job);
             self.done.push_back((0, done));
         } else {
-            self.mailboxes[owner].send(Message::Job(job));
+            self.post.send(owner, Message::Job(job));
         }
     }
 

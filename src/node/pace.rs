@@ -1,6 +1,8 @@
-//! How far the sequencer runs ahead of the disk: the busier the disk, the larger the batches.
+//! How far the sequencer runs ahead of the disk, and how much may wait for it: the busier the disk,
+//! the larger the batches.
 
 use crate::engine::Permit;
+use crate::limits::EVENTS_WAITING;
 
 /// Batches that may be on their way to the disk while small requests wait to share the next one.
 const BATCHES_AHEAD_MAX: u64 = 2;
@@ -20,4 +22,10 @@ pub const fn permit(ahead: u64, waiting_events: usize) -> Permit {
     } else {
         Permit::All
     }
+}
+
+/// Whether there is room for more requests on this node while so many events wait for their turn.
+#[must_use]
+pub const fn has_room(waiting_events: u64) -> bool {
+    waiting_events < EVENTS_WAITING
 }
