@@ -17,7 +17,7 @@ use partita::engine::{
     Source, Submission, Tip, perform,
 };
 use partita::ledger::{Account, Op, Timestamp, Transfer};
-use partita::log::{Epoch, Layout};
+use partita::log::{Epoch, Layout, Principal};
 use partita::wire::{Reply, Request};
 
 const BATCH: usize = 8_189;
@@ -64,7 +64,7 @@ impl Numbers {
 
 fn ask<O: Owners>(engine: &mut Engine<O>, correlation: u64, request: Request) {
     let source = Source { core: 0, slot: 0, generation: 0, correlation };
-    engine.submit(Submission { source, request });
+    engine.submit(Submission { source, principal: Principal::NOBODY, request });
     loop {
         let polled = engine.poll(Timestamp(1), Permit::All);
         match polled {

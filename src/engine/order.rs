@@ -311,9 +311,11 @@ fn is_large(request: &Request) -> bool {
 mod tests {
     use super::*;
     use crate::ledger::{Account, Transfer};
+    use crate::log::Principal;
 
     fn submission(slot: u32, correlation: u64, request: Request) -> Submission {
-        Submission { source: Source { core: 0, slot, generation: 0, correlation }, request }
+        let source = Source { core: 0, slot, generation: 0, correlation };
+        Submission { source, principal: Principal::NOBODY, request }
     }
 
     fn transfers(events: usize) -> Request {

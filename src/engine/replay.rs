@@ -7,7 +7,7 @@ use super::core::Engine;
 use super::kinds::{Activity, Led};
 use super::owners::Owners;
 use super::past::Records;
-use crate::log::{Frame, FrameView, RecordError};
+use crate::log::{Frame, FrameKind, FrameView, RecordError};
 
 /// Why a frame can't be what this ledger decided.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +40,14 @@ pub enum ReplayError {
         /// What differs.
         what: &'static str,
     },
+    /// The frame holds a command that this program can't obey.
+    #[error("op {op} at position {position}: a command of a newer program; use that")]
+    UnknownCommand {
+        /// The frame's op.
+        op: u64,
+        /// Where it stands.
+        position: u64,
+    },
     /// An earlier record can't be read.
     #[error(transparent)]
     Record(#[from] RecordError),
@@ -62,11 +70,15 @@ impl<O: Owners> Engine<O> {
         if header.op != after.next() {
             return Err(ReplayError::OutOfOrder { op, position, after: after.0 });
         }
-        self.parts.sequence.enter(header.epoch);
+        if header.kind == FrameKind::Command {
+            return Err(ReplayError::UnknownCommand { op, position });
+        }
+        self.parts.sequence.begin_replay(&header);
         let Some(activity) = Activity::read_back(frame) else {
             if header.state_digest != self.state_digest() {
                 return Err(ReplayError::State { op, position });
             }
+            self.parts.sequence.end_replay();
             self.parts.sequence.step_over(header.end(), header.op, header.timestamp);
             self.handle_committed(header.op);
             return Ok(());
@@ -74,6 +86,7 @@ impl<O: Owners> Engine<O> {
         let Some(decided) = self.decide_again(activity, records)? else {
             return Err(ReplayError::Decision { op, position, what: "nothing rather" });
         };
+        self.parts.sequence.end_replay();
         let decided = self.written(decided);
         self.handle_committed(decided.header().op);
         compare(&decided, frame)
@@ -115,6 +128,7 @@ fn compare(decided: &Frame, recorded: &FrameView<'_>) -> Result<(), ReplayError>
         return Err(ReplayError::State { op, position });
     }
     let differs = [
+        (ours.version != theirs.version, "another version"),
         (ours.position != theirs.position, "another position"),
         (ours.outcome_digest != theirs.outcome_digest, "other outcomes"),
         (ours.counts != theirs.counts, "other counts"),

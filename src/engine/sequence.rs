@@ -2,7 +2,8 @@
 
 use crate::ledger::{Op, Timestamp};
 use crate::log::{
-    Epoch, Frame, FrameBuilder, FrameCounts, FrameKind, FramePool, FrameStart, Layout, Position,
+    Epoch, Frame, FrameBuilder, FrameCounts, FrameHeader, FrameKind, FramePool, FrameStart,
+    FrameVersion, Layout, Position,
 };
 
 /// Buffers of frames that are kept for the next ones.
@@ -24,13 +25,15 @@ pub struct Tip {
 /// What gives batches their numbers and places.
 ///
 /// Invariant: `tip` moves only forwards, one op for each frame, and is always the end of the frame
-/// that was finished last. The newest timestamps of both kinds of records are at most the tip's.
+/// that was finished last. `version` is the current one but while an older frame of the log is decided
+/// again. The newest timestamps of both kinds of records are at most the tip's.
 #[derive(Debug)]
 pub(super) struct Sequence {
     layout: Layout,
     /// Holds the entries of the frame that is being written, and nothing between two frames.
     pub(super) builder: FrameBuilder,
     tip: Tip,
+    version: FrameVersion,
     /// Timestamp of the newest account, against which imported ones are judged.
     pub(super) newest_account: u64,
     /// Timestamp of the newest transfer.
@@ -51,6 +54,7 @@ impl Sequence {
             layout,
             builder: FrameBuilder::new(FramePool::new(POOL_FRAMES), start),
             tip,
+            version: FrameVersion::CURRENT,
             newest_account: 0,
             newest_transfer: 0,
             next_expiry: None,
@@ -68,10 +72,16 @@ impl Sequence {
         self.tip = tip;
     }
 
-    /// Frames are written in that epoch from now on.
-    pub(super) fn enter(&mut self, epoch: Epoch) {
-        assert!(epoch.0 >= self.tip.epoch.0, "epochs only ascend");
-        self.tip.epoch = epoch;
+    /// The next frame is to be as this one of the log: of its version, and in its epoch, which lasts.
+    pub(super) fn begin_replay(&mut self, recorded: &FrameHeader) {
+        assert!(recorded.epoch.0 >= self.tip.epoch.0, "epochs only ascend");
+        self.tip.epoch = recorded.epoch;
+        self.version = recorded.version;
+    }
+
+    /// Frames are new ones again.
+    pub(super) const fn end_replay(&mut self) {
+        self.version = FrameVersion::CURRENT;
     }
 
     /// Takes note of a frame that others wrote and that changes no state.
@@ -89,18 +99,15 @@ impl Sequence {
 
     /// Begins the frame of the next op.
     pub(super) fn start(&mut self, kind: FrameKind, base: Timestamp) -> &mut FrameBuilder {
-        self.builder.restart(FrameStart {
-            kind,
-            op: self.tip.op.next(),
-            timestamp: base,
-            epoch: self.tip.epoch,
-        });
+        let start =
+            FrameStart { kind, op: self.tip.op.next(), timestamp: base, epoch: self.tip.epoch };
+        self.builder.restart_in(self.version, start);
         &mut self.builder
     }
 
     /// Where the next frame will stand if it is of that kind and size.
     pub(super) fn place(&self, kind: FrameKind, counts: FrameCounts) -> Position {
-        let bytes = FrameBuilder::frame_bytes_for(kind, counts);
+        let bytes = FrameBuilder::frame_bytes_for(self.version, kind, counts);
         self.layout.place(self.tip.position, bytes)
     }
 

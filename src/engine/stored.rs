@@ -138,9 +138,11 @@ pub fn visit_frame(
     match view.header().kind {
         FrameKind::CreateTransfers => visit(Scanned::Created(&created(view))),
         FrameKind::Expire => visit(Scanned::Released(view.ids())),
-        FrameKind::Genesis | FrameKind::CreateAccounts | FrameKind::Fence | FrameKind::Epoch => {
-            ControlFlow::Continue(())
-        }
+        FrameKind::Genesis
+        | FrameKind::CreateAccounts
+        | FrameKind::Fence
+        | FrameKind::Epoch
+        | FrameKind::Command => ControlFlow::Continue(()),
     }
 }
 

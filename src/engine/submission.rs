@@ -5,14 +5,16 @@ use std::sync::Arc;
 use super::query::LongRead;
 use super::source::Source;
 use crate::ledger::Op;
-use crate::log::Frame;
+use crate::log::{Frame, Principal};
 use crate::wire::{Reply, Request};
 
 /// A request, as a connection hands it in.
 #[derive(Debug)]
 pub struct Submission {
-    /// Who asked.
+    /// Where it came from.
     pub source: Source,
+    /// Who asked.
+    pub principal: Principal,
     /// What for.
     pub request: Request,
 }

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::ledger::{Account, Op, QueryAccountsFilter, Timestamp};
 use crate::limits::{SCAN_NS_MAX, SCAN_ROWS_PER_SLICE};
-use crate::log::{Epoch, Layout};
+use crate::log::{Epoch, Layout, Principal};
 use crate::wire::{ErrorCode, Reply, Request};
 
 const ACCOUNTS: u32 = 8 * SCAN_ROWS_PER_SLICE;
@@ -66,7 +66,7 @@ impl Bench {
     }
 
     fn submit(&mut self, source: Source, request: Request) {
-        self.engine.submit(Submission { source, request });
+        self.engine.submit(Submission { source, principal: Principal::NOBODY, request });
     }
 
     /// One call, with time going on by a microsecond. Whether there may be more to do.

@@ -12,7 +12,7 @@ use crate::checksum;
 use crate::io::{Open, Storage, StorageFile};
 use crate::ledger::{Op, RULES_VERSION};
 
-use super::frame::{ClusterId, FORMAT_VERSION, Genesis};
+use super::frame::{ClusterId, Genesis};
 use super::position::{Epoch, Layout, Position};
 
 /// The name of the file.
@@ -20,6 +20,8 @@ pub(crate) const META_NAME: &str = "meta";
 /// Its name until it is whole.
 pub(crate) const META_NEW_NAME: &str = "meta.new";
 
+/// The version of this file. The frames of the log have a version of their own.
+const META_VERSION: u16 = 1;
 const SLOT_BYTES: usize = 4096;
 const META_MAGIC: [u8; 8] = *b"PARTITAm";
 
@@ -91,7 +93,7 @@ pub enum MetaError {
     #[error("the meta file is damaged: neither of its two slots is whole")]
     Damaged,
     /// Written by a newer version.
-    #[error("the data directory has format version {found}; this program knows {FORMAT_VERSION}")]
+    #[error("the data directory has format version {found}; this program knows {META_VERSION}")]
     Version {
         /// The version in the file.
         found: u16,
@@ -133,7 +135,7 @@ impl Meta {
     fn to_slot(self) -> Vec<u8> {
         let mut raw = RawMeta {
             magic: META_MAGIC,
-            version: FORMAT_VERSION,
+            version: META_VERSION,
             reserved: [0; 3],
             cluster: self.config.cluster.0,
             sequence: self.sequence,
@@ -159,7 +161,7 @@ impl Meta {
         if raw.magic != META_MAGIC || checksum::block(0, &fields[..RAW_BYTES - 4]) != raw.crc {
             return Err(MetaError::Damaged);
         }
-        if raw.version != FORMAT_VERSION {
+        if raw.version != META_VERSION {
             return Err(MetaError::Version { found: raw.version });
         }
         if raw.rules_version > RULES_VERSION {

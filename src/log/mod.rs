@@ -5,6 +5,7 @@
 //! cut off; doubt ends in a refusal. It never interprets what a batch means and never skips what it
 //! doesn't know. `docs/log-format.md` describes every byte.
 
+mod commit;
 mod frame;
 mod group;
 mod inspect;
@@ -20,11 +21,13 @@ mod segment;
 mod stepped;
 mod writer;
 
+pub use commit::CommitRule;
 pub use frame::{
-    Amendment, ChainValue, ClusterId, EpochReason, EpochStart, FORMAT_VERSION, FRAME_ALIGNMENT,
-    FRAME_BYTES_MAX, FRAME_HEADER_BYTES, Frame, FrameBuf, FrameBuffer, FrameBuilder, FrameCounts,
-    FrameError, FrameHeader, FrameKind, FramePool, FrameStart, FrameView, Genesis, HistoryRow,
-    HistorySide, Links, Refusal, Sealer, TransferEntry, entry_position,
+    Amendment, ChainValue, ClusterId, CommandArguments, CommandEntry, EpochReason, EpochStart,
+    FORMAT_VERSION, FRAME_ALIGNMENT, FRAME_BYTES_MAX, FRAME_HEADER_BYTES, Frame, FrameBuf,
+    FrameBuffer, FrameBuilder, FrameCounts, FrameError, FrameHeader, FrameKind, FramePool,
+    FrameStart, FrameVersion, FrameView, Genesis, HistoryRow, HistorySide, Links, NOTE_BYTES_MAX,
+    Principal, Refusal, RequestEntry, Sealer, TransferEntry, entry_position,
 };
 pub use group::{Durable, GroupCommit, GroupConfig, GroupError, IN_FLIGHT_BYTES_MAX, WriteRequest};
 pub use inspect::{IdentityError, has_segments};

@@ -13,7 +13,7 @@ use crate::ledger::{Op, RULES_VERSION};
 
 use super::frame::{
     ChainValue, ClusterId, FRAME_BYTES_MAX, FRAME_HEADER_BYTES, FrameBuf, FrameError, FrameHeader,
-    FrameKind, FrameView,
+    FrameKind, FrameVersion, FrameView,
 };
 use super::position::{Epoch, Layout, Position, SEGMENT_HEADER_BYTES};
 use super::segment::{LOG_DIRECTORY, SegmentError, SegmentHeader, segment_name, segment_of_name};
@@ -92,6 +92,8 @@ pub struct Progress {
     pub op: Op,
     /// Its epoch; 0 before the first.
     pub epoch: Epoch,
+    /// Its version; the first one before the first.
+    pub version: FrameVersion,
 }
 
 /// Reads the frames of a log in order.
@@ -121,6 +123,7 @@ impl<S: Storage> LogReader<S> {
             chain: ChainValue::START,
             op: Op(0),
             epoch: Epoch(0),
+            version: FrameVersion::One,
         };
         let chunk = Chunk::open(&storage, 0)?;
         let stop_position = progress.end;
@@ -203,6 +206,7 @@ impl<S: Storage> LogReader<S> {
             chain: found.chain,
             op: found.header.op,
             epoch: found.header.epoch,
+            version: found.header.version,
         };
         let bytes = self.chunk.window(layout, found.header.position, found.header.frame_bytes)?;
         Ok(Some(FrameView::rebuild(found.header, found.chain, bytes)))
@@ -302,6 +306,9 @@ fn continues(
     }
     if header.previous_chain != progress.chain {
         return Err("its chain value is that of another past");
+    }
+    if header.version < progress.version {
+        return Err("its format is older than that of the frame before it");
     }
     if header.committed > header.position {
         return Err("it claims that the future is committed");

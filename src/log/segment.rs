@@ -7,12 +7,14 @@ use thiserror::Error;
 use crate::checksum;
 use crate::io::to_usize;
 
-use super::frame::{ClusterId, FORMAT_VERSION};
+use super::frame::ClusterId;
 use super::position::{Layout, Position, SEGMENT_HEADER_BYTES};
 
 /// The subdirectory of the segments.
 pub(crate) const LOG_DIRECTORY: &str = "log";
 
+/// The version of a segment's header. The frames in it have a version of their own.
+const SEGMENT_VERSION: u16 = 1;
 const SEGMENT_SUFFIX: &str = ".segment";
 const SEGMENT_MAGIC: [u8; 8] = *b"PARTITAs";
 
@@ -92,7 +94,7 @@ impl SegmentHeader {
     pub fn to_bytes(self) -> Vec<u8> {
         let mut raw = RawSegmentHeader {
             magic: SEGMENT_MAGIC,
-            version: FORMAT_VERSION,
+            version: SEGMENT_VERSION,
             reserved: [0; 3],
             cluster: self.cluster.0,
             segment: self.segment,
@@ -121,7 +123,7 @@ impl SegmentHeader {
         if checksum::block(0, &fields[..RAW_BYTES - 4]) != raw.crc {
             return Err(SegmentError::Checksum);
         }
-        if raw.version != FORMAT_VERSION {
+        if raw.version != SEGMENT_VERSION {
             return Err(SegmentError::Version(raw.version));
         }
         let found = Self {

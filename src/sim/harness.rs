@@ -19,8 +19,8 @@ use crate::ledger::{
     QueryTransfersFilter, ResolveFlags, ResolveResult, Timestamp, Transfer,
 };
 use crate::log::{
-    ChainValue, ClusterId, Epoch, Frame, FrameBuf, FrameView, Layout, Position, RecordError,
-    Sealer, TransferEntry,
+    ChainValue, ClusterId, Epoch, Frame, FrameBuf, FrameView, Layout, Position, Principal,
+    RecordError, Sealer, TransferEntry,
 };
 use crate::wire::{Reply, Request};
 
@@ -210,7 +210,7 @@ impl Harness {
             self.correlation += 1;
             // One connection: its requests are ordered as they came, whatever each waits for.
             let source = Source { core: 0, slot: 0, generation: 0, correlation: self.correlation };
-            self.engine.submit(Submission { source, request });
+            self.engine.submit(Submission { source, principal: Principal::NOBODY, request });
         }
         self.turn(clock, permit);
         let first = self.correlation + 1 - count as u64;

@@ -20,4 +20,5 @@ mod process;
 mod refusals;
 mod slow;
 mod stop;
+mod versions;
 mod wire;

@@ -7,7 +7,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::shell::fields::Fields;
 use crate::cli::table::{Field, json_row, json_rows, write_table};
 use crate::ledger::{CreateAccountStatus, CreateTransferStatus};
-use crate::log::{FrameHeader, FrameView, segment_name};
+use crate::log::{FrameHeader, FrameView, Principal, segment_name};
 
 /// What a segment holds.
 #[derive(Debug, Clone, Default)]
@@ -89,6 +89,7 @@ fn header_row(header: &FrameHeader) -> Vec<Field> {
     vec![
         Field::number("op", header.op.0),
         Field::text("kind", header.kind.name()),
+        Field::number("version", header.version.code()),
         Field::number("position", header.position.0),
         Field::number("bytes", header.frame_bytes),
         Field::number("epoch", header.epoch.0),
@@ -121,6 +122,13 @@ pub(super) fn frame(
             Field::text("previous_chain", hexadecimal(&header.previous_chain.0)),
             Field::text("chain", hexadecimal(&frame.chain().0)),
         ]);
+        if frame.requests().any(|request| request.principal != Principal::NOBODY) {
+            let asked = frame.requests().map(|request| request.principal.0.to_string());
+            about.push(Field::text("principals", asked.collect::<Vec<_>>().join(" ")));
+        }
+        if !frame.notes().is_empty() {
+            about.push(Field::text("notes", String::from_utf8_lossy(frame.notes())));
+        }
         let rows = entry_rows(&frame);
         if json {
             let mut value = json_row(&about);
@@ -163,6 +171,15 @@ fn entry_rows(frame: &FrameView<'_>) -> Vec<Vec<Field>> {
     }
     for (index, id) in frame.ids().iter().enumerate() {
         rows.push(row(index, frame.header().kind.name(), vec![Field::number("id", *id)]));
+    }
+    for (index, command) in frame.commands().iter().enumerate() {
+        let status = if refusal(refusals, index).is_some() { "refused" } else { "done" };
+        let kind = Field::number("kind", command.kind);
+        let version = Field::number("version", command.version);
+        let principal = Field::number("principal", command.principal.0);
+        let arguments =
+            Field::text("arguments", hexadecimal(bytemuck::bytes_of(&command.arguments)));
+        rows.push(row(index, status, vec![kind, version, principal, arguments]));
     }
     if let Some(genesis) = frame.genesis() {
         let cluster = Field::text("cluster", format!("{:032x}", genesis.cluster));

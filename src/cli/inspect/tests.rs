@@ -14,9 +14,9 @@ use crate::ledger::{
     Account, AccountFlags, CreateTransferStatus, Op, Timestamp, Transfer, TransferFlags,
 };
 use crate::log::{
-    ClusterConfig, ClusterId, CommitHint, DirectoryLock, FrameBuf, FrameBuilder, FrameKind,
-    FramePool, FrameStart, Links, LogIdentity, LogReader, Meta, MetaFile, Position, Progress,
-    Refusal, Sealer, create_log, segment_name,
+    ClusterConfig, ClusterId, CommandEntry, CommitHint, DirectoryLock, FrameBuf, FrameBuilder,
+    FrameKind, FramePool, FrameStart, Links, LogIdentity, LogReader, Meta, MetaFile, Position,
+    Principal, Progress, Refusal, RequestEntry, Sealer, create_log, segment_name,
 };
 
 const CONFIG: ClusterConfig = ClusterConfig {
@@ -58,7 +58,7 @@ impl Written {
         sealer.seal_into(&frame, position, bytes.bytes_mut());
         self.write(position.0, bytes.bytes());
         let end = frame.header().end();
-        self.end = Progress { end, chain: sealer.chain(), op, epoch: self.end.epoch };
+        self.end = Progress { end, chain: sealer.chain(), op, ..self.end };
     }
 
     fn write(&self, at: u64, bytes: &[u8]) {
@@ -114,7 +114,21 @@ impl Written {
             builder.push_transfer(&post, 0, Links::default());
         });
         log.append(FrameKind::Expire, |builder| builder.push_id(13));
-        log.append(FrameKind::Fence, |builder| builder.push_id(99));
+        log.append(FrameKind::Fence, |builder| {
+            builder.push_id(99);
+            builder.push_request(RequestEntry::new(1, Principal(12)));
+        });
+        log.append(FrameKind::Command, |builder| {
+            builder.push_command(&CommandEntry {
+                kind: 5,
+                version: 1,
+                principal: Principal(3),
+                arguments: [0xAB, 0, 0, 0, 0, 0],
+                ..CommandEntry::default()
+            });
+            builder.push_request(RequestEntry::new(1, Principal(3)));
+            builder.push_notes("the year's end".as_bytes());
+        });
         log
     }
 }
@@ -185,9 +199,20 @@ fn frames_and_segments() {
     let frames = json(data, &["frames"]);
     let kinds: Vec<_> =
         frames.as_array().unwrap().iter().map(|f| f["kind"].as_str().unwrap()).collect();
-    let expected =
-        ["genesis", "create_accounts", "create_transfers", "create_transfers", "expire", "fence"];
+    let expected = [
+        "genesis",
+        "create_accounts",
+        "create_transfers",
+        "create_transfers",
+        "expire",
+        "fence",
+        "command",
+    ];
     assert_eq!(kinds, expected);
+    assert_eq!(
+        (frames[0]["version"].as_str(), frames[6]["requests"].as_str()),
+        (Some("2"), Some("1"))
+    );
     let some = json(data, &["frames", "--from", "3", "--limit", "2"]);
     assert_eq!((some[0]["op"].as_str(), some.as_array().unwrap().len()), (Some("3"), 2));
     assert_eq!(some[0]["refusals"], "1");
@@ -195,11 +220,19 @@ fn frames_and_segments() {
     assert_eq!(frame["events"][1]["status"], "exceeds_credits");
     assert_eq!(frame["events"][0]["amount"], "100");
     assert_eq!(json(data, &["frame", "1"])["events"][0]["accounts_max"], "1000");
-    let (ended, _) = inspect(data, &["frame", "7"]);
+    assert_eq!(json(data, &["frame", "6"])["principals"], "12");
+    let command = json(data, &["frame", "7"]);
+    assert_eq!(
+        (&command["principals"], &command["notes"]),
+        (&"3".into(), &"the year's end".into())
+    );
+    assert_eq!(command["events"][0]["principal"], "3");
+    assert!(command["events"][0]["arguments"].as_str().unwrap().starts_with("ab00"));
+    let (ended, _) = inspect(data, &["frame", "8"]);
     assert_eq!(ended.unwrap_err().exit, Exit::Failed);
     let segments = json(data, &["segments"]);
-    assert_eq!(segments[0]["frames"], "6");
-    assert_eq!(segments[0]["last_op"], "6");
+    assert_eq!(segments[0]["frames"], "7");
+    assert_eq!(segments[0]["last_op"], "7");
     let (ended, shown) = inspect(data, &["frame", "3"]);
     assert_eq!(ended, Ok(Exit::Ok));
     assert!(shown.contains("state_digest") && shown.contains("exceeds_credits"), "{shown}");
@@ -216,8 +249,8 @@ fn damage_and_absence_are_not_mistaken_for_an_empty_log() {
     log.write(log.end.end.0, b"PARTITAf");
     let (ended, shown) = inspect(data, &["frames"]);
     assert_eq!(ended, Ok(Exit::Damaged));
-    assert_eq!(shown.lines().count(), 7, "what can be read is shown");
-    let (ended, _) = inspect(data, &["frame", "7"]);
+    assert_eq!(shown.lines().count(), 8, "what can be read is shown");
+    let (ended, _) = inspect(data, &["frame", "8"]);
     assert_eq!(ended.unwrap_err().exit, Exit::Damaged);
     let nothing = tempfile::tempdir().unwrap();
     let (ended, _) = inspect(nothing.path(), &["frames"]);

@@ -12,7 +12,7 @@ use crate::engine::source::Source;
 use crate::engine::submission::Submission;
 use crate::ledger::Timestamp;
 use crate::limits::EVENTS_PER_BATCH_MAX;
-use crate::log::{FrameBuilder, FrameView};
+use crate::log::{FrameBuilder, FrameView, Principal, RequestEntry};
 use crate::wire::{Reply, Request};
 
 /// One request of a batch.
@@ -20,6 +20,7 @@ use crate::wire::{Reply, Request};
 pub(super) struct Member {
     /// Who asked; none when the log is replayed.
     pub(super) source: Option<Source>,
+    principal: Principal,
     arrival: Arrival,
     pub(super) events: usize,
 }
@@ -44,9 +45,11 @@ impl<E: Copy> Batch<E> {
     ) -> Self {
         let mut batch =
             Self { members: Vec::with_capacity(gathered.members.len()), events: Vec::new(), base };
-        for Waiting { arrival, submission: Submission { source, request } } in gathered.members {
+        for Waiting { arrival, submission } in gathered.members {
+            let Submission { source, principal, request } = submission;
             let mut events = events_of(request);
-            batch.members.push(Member { source: Some(source), arrival, events: events.len() });
+            let source = Some(source);
+            batch.members.push(Member { source, principal, arrival, events: events.len() });
             if batch.events.is_empty() {
                 // Without copying when there is nothing yet.
                 std::mem::swap(&mut batch.events, &mut events);
@@ -62,13 +65,14 @@ impl<E: Copy> Batch<E> {
 
     /// The batch that a frame records, whose events are given.
     pub(super) fn read_back(frame: &FrameView<'_>, events: Vec<E>) -> Self {
-        let requests = frame.requests().iter();
-        let member = |&events: &u32| Member {
+        let member = |request: RequestEntry| Member {
             source: None,
+            principal: request.principal,
             arrival: Arrival::default(),
-            events: events as usize,
+            events: request.events as usize,
         };
-        Self { members: requests.map(member).collect(), events, base: frame.header().timestamp }
+        let members = frame.requests().map(member).collect();
+        Self { members, events, base: frame.header().timestamp }
     }
 
     /// The last timestamp that the batch uses up.
@@ -85,10 +89,11 @@ impl<E: Copy> Batch<E> {
         })
     }
 
-    /// Writes the sizes of the requests.
+    /// Writes the requests: their sizes, and who is behind them.
     pub(super) fn push_requests(&self, builder: &mut FrameBuilder) {
         for member in &self.members {
-            builder.push_request(count(member.events));
+            let events = count(member.events);
+            builder.push_request(RequestEntry::new(events, member.principal));
         }
     }
 
@@ -121,7 +126,7 @@ impl<E: Copy> Batch<E> {
             if is_behind || !needs.is_empty() {
                 aside.insert(line);
                 let request = request_of(self.events[range].to_vec());
-                let submission = Submission { source, request };
+                let submission = Submission { source, principal: member.principal, request };
                 out.push((Waiting { arrival: member.arrival, submission }, needs));
             } else {
                 members.push(member);

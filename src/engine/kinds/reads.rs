@@ -90,7 +90,7 @@ impl Kind for Reads {
     fn answer<O: Owners>(self, parts: &mut Parts<O>) {
         let mut answers = sort_answers(parts);
         let mut next = 0;
-        for Waiting { submission: Submission { source, request }, .. } in self.members {
+        for Waiting { submission: Submission { source, request, .. }, .. } in self.members {
             match request {
                 Request::LookupAccounts(ids) => {
                     let found = take(&mut answers.accounts, next, ids.len());

@@ -104,7 +104,7 @@ impl Activity {
     /// The work that a frame records; none for frames that change no state of ours.
     pub(in crate::engine) fn read_back(frame: &FrameView<'_>) -> Option<Self> {
         Some(match frame.header().kind {
-            FrameKind::Genesis | FrameKind::Epoch => return None,
+            FrameKind::Genesis | FrameKind::Epoch | FrameKind::Command => return None,
             FrameKind::CreateTransfers => Self::Transfers(Transfers::read_back(frame)),
             FrameKind::CreateAccounts => Self::Accounts(Accounts::read_back(frame)),
             FrameKind::Fence => Self::Fences(Fences::read_back(frame)),

@@ -6,12 +6,17 @@
 
 use crate::io::{to_u64, to_usize};
 use crate::ledger::{Account, Op, Timestamp, Transfer};
+use crate::log::commit::CommitRule;
 use crate::log::position::{Epoch, Position};
 
 use super::buffer::{FrameBuffer, FramePool};
 use super::entries::{Amendment, EpochStart, Genesis, HistoryRow, Links, Refusal, TransferEntry};
-use super::format::{FRAME_BYTES_MAX, FRAME_HEADER_BYTES, FrameCounts, FrameKind, entry_position};
+use super::format::{
+    FRAME_BYTES_MAX, FRAME_HEADER_BYTES, FrameCounts, FrameKind, FrameVersion, NOTE_BYTES_MAX,
+    entry_position,
+};
 use super::header::{ChainValue, FrameHeader};
+use super::request::{CommandEntry, RequestEntry, requests_of};
 use super::view::FrameView;
 
 /// What is known when a frame is begun.
@@ -32,13 +37,15 @@ pub struct FrameStart {
 pub struct FrameBuilder {
     pool: FramePool,
     buffer: FrameBuffer,
+    version: FrameVersion,
     start: FrameStart,
     entries_end: usize,
     entries: u32,
-    requests: Vec<u32>,
+    requests: Vec<RequestEntry>,
     amendments: Vec<Amendment>,
     refusals: Vec<Refusal>,
     history: Vec<HistoryRow>,
+    notes: Vec<u8>,
 }
 
 impl FrameBuilder {
@@ -48,6 +55,7 @@ impl FrameBuilder {
         let mut builder = Self {
             buffer: pool.take(),
             pool,
+            version: FrameVersion::CURRENT,
             start,
             entries_end: 0,
             entries: 0,
@@ -55,6 +63,7 @@ impl FrameBuilder {
             amendments: Vec::new(),
             refusals: Vec::new(),
             history: Vec::new(),
+            notes: Vec::new(),
         };
         builder.restart(start);
         builder
@@ -62,6 +71,13 @@ impl FrameBuilder {
 
     /// Forgets what was pushed and begins another frame.
     pub fn restart(&mut self, start: FrameStart) {
+        self.restart_in(FrameVersion::CURRENT, start);
+    }
+
+    /// The same, in a version that may be an old one: a log is decided again as it was written. Such
+    /// a frame is compared and never sealed.
+    pub fn restart_in(&mut self, version: FrameVersion, start: FrameStart) {
+        self.version = version;
         self.start = start;
         self.entries = 0;
         self.entries_end = to_usize(FRAME_HEADER_BYTES);
@@ -69,12 +85,17 @@ impl FrameBuilder {
         self.amendments.clear();
         self.refusals.clear();
         self.history.clear();
+        self.notes.clear();
     }
 
-    /// The size of a frame of that kind with those counts, padding included.
+    /// The size of a frame of that version and kind with those counts, padding included.
     #[must_use]
-    pub const fn frame_bytes_for(kind: FrameKind, counts: FrameCounts) -> u64 {
-        counts.shape(kind).frame_bytes
+    pub const fn frame_bytes_for(
+        version: FrameVersion,
+        kind: FrameKind,
+        counts: FrameCounts,
+    ) -> u64 {
+        counts.shape(version, kind).frame_bytes
     }
 
     /// What was begun.
@@ -92,13 +113,14 @@ impl FrameBuilder {
             amendments: count(self.amendments.len()),
             refusals: count(self.refusals.len()),
             history: count(self.history.len()),
+            note_bytes: count(self.notes.len()),
         }
     }
 
     /// The size that the frame would have now, padding included.
     #[must_use]
     pub fn frame_bytes(&self) -> u64 {
-        self.counts().shape(self.start.kind).frame_bytes
+        Self::frame_bytes_for(self.version, self.start.kind, self.counts())
     }
 
     /// Appends an account to a `create_accounts` frame.
@@ -131,10 +153,15 @@ impl FrameBuilder {
         self.push_entry(FrameKind::Epoch, bytemuck::bytes_of(epoch));
     }
 
-    /// The number of events of the next request.
+    /// Appends a command to a `command` frame.
+    pub fn push_command(&mut self, command: &CommandEntry) {
+        self.push_entry(FrameKind::Command, bytemuck::bytes_of(command));
+    }
+
+    /// The next request of the batch.
     #[inline]
-    pub fn push_request(&mut self, events: u32) {
-        self.requests.push(events);
+    pub fn push_request(&mut self, request: RequestEntry) {
+        self.requests.push(request);
     }
 
     /// What a created event looked like on arrival.
@@ -155,6 +182,16 @@ impl FrameBuilder {
         self.history.push(row);
     }
 
+    /// Appends to the notes of a frame of a kind that has some.
+    ///
+    /// # Panics
+    /// If the kind has none, or they become longer than [`NOTE_BYTES_MAX`].
+    pub fn push_notes(&mut self, bytes: &[u8]) {
+        assert!(self.start.kind.has_notes(), "the kind of a frame says whether it has notes");
+        self.notes.extend_from_slice(bytes);
+        assert!(count(self.notes.len()) <= NOTE_BYTES_MAX, "notes keep to their bound");
+    }
+
     /// Writes header and sections, and gives the frame away. The builder is then empty and must be
     /// restarted.
     ///
@@ -162,15 +199,17 @@ impl FrameBuilder {
     /// If the frame is larger than a batch can be.
     pub fn finish(&mut self, position: Position, outcome_digest: u64, state_digest: u64) -> Frame {
         let counts = self.counts();
-        let shape = counts.shape(self.start.kind);
+        let shape = counts.shape(self.version, self.start.kind);
         assert!(shape.frame_bytes <= FRAME_BYTES_MAX, "a batch keeps to its bounds");
         let header = FrameHeader {
+            version: self.version,
             kind: self.start.kind,
             position,
             op: self.start.op,
             epoch: self.start.epoch,
             timestamp: self.start.timestamp,
             committed: Position::NONE,
+            commit_rule: CommitRule::Local,
             frame_bytes: shape.frame_bytes,
             counts,
             outcome_digest,
@@ -179,11 +218,20 @@ impl FrameBuilder {
         };
         self.buffer.reserve(to_usize(shape.frame_bytes));
         let bytes = self.buffer.bytes_mut();
-        let sections: [(u64, &[u8]); 4] = [
-            (shape.requests, bytemuck::cast_slice(&self.requests)),
+        let sizes: Vec<u32>;
+        let requests: &[u8] = match self.version {
+            FrameVersion::One => {
+                sizes = self.requests.iter().map(|request| request.events).collect();
+                bytemuck::cast_slice(&sizes)
+            }
+            FrameVersion::Two => bytemuck::cast_slice(&self.requests),
+        };
+        let sections: [(u64, &[u8]); 5] = [
+            (shape.requests, requests),
             (shape.amendments, bytemuck::cast_slice(&self.amendments)),
             (shape.refusals, bytemuck::cast_slice(&self.refusals)),
             (shape.history, bytemuck::cast_slice(&self.history)),
+            (shape.notes, &self.notes),
         ];
         let mut end = self.entries_end;
         for (start, content) in sections {
@@ -194,7 +242,7 @@ impl FrameBuilder {
         }
         bytes[end..shape.tail().table].fill(0);
         let buffer = self.take_buffer(to_usize(shape.frame_bytes));
-        self.restart(self.start);
+        self.restart_in(self.version, self.start);
         Frame { header, buffer, pool: self.pool.clone() }
     }
 
@@ -264,7 +312,7 @@ impl Frame {
     /// Its entries as raw bytes, sections and padding, up to the table of sums; what comes before
     /// the entries is undefined.
     pub(super) fn body(&self) -> &[u8] {
-        &self.buffer.bytes()[..self.header.counts.shape(self.header.kind).tail().table]
+        &self.buffer.bytes()[..self.header.shape().tail().table]
     }
 
     /// The accounts of a `create_accounts` frame.
@@ -288,20 +336,34 @@ impl Frame {
         }
     }
 
+    /// The commands of a `command` frame.
+    #[must_use]
+    pub fn commands(&self) -> &[CommandEntry] {
+        self.entries(FrameKind::Command)
+    }
+
+    /// The requests of the batch.
+    pub fn requests(&self) -> impl ExactSizeIterator<Item = RequestEntry> {
+        let rows = self.header.shape().requests_range(self.header.version, self.header.counts);
+        requests_of(self.header.version, &self.buffer.bytes()[rows])
+    }
+
+    /// The notes: text that belongs to commands.
+    #[must_use]
+    pub fn notes(&self) -> &[u8] {
+        self.section(self.header.shape().notes, self.header.counts.note_bytes)
+    }
+
     /// The rows of history.
     #[must_use]
     pub fn history(&self) -> &[HistoryRow] {
-        let start = to_usize(self.header.counts.shape(self.header.kind).history);
-        let bytes = to_usize(u64::from(self.header.counts.history)) * size_of::<HistoryRow>();
-        bytemuck::cast_slice(&self.buffer.bytes()[start..start + bytes])
+        self.section(self.header.shape().history, self.header.counts.history)
     }
 
     /// The events that are not `created`, by ascending index.
     #[must_use]
     pub fn refusals(&self) -> &[Refusal] {
-        let start = to_usize(self.header.counts.shape(self.header.kind).refusals);
-        let bytes = to_usize(u64::from(self.header.counts.refusals)) * size_of::<Refusal>();
-        bytemuck::cast_slice(&self.buffer.bytes()[start..start + bytes])
+        self.section(self.header.shape().refusals, self.header.counts.refusals)
     }
 
     /// Whether the event of that index is not `created`.
@@ -334,8 +396,12 @@ impl Frame {
         if self.header.kind != kind {
             return &[];
         }
-        let start = to_usize(FRAME_HEADER_BYTES);
-        let bytes = to_usize(u64::from(self.header.counts.entries) * kind.entry_bytes());
+        self.section(FRAME_HEADER_BYTES, self.header.counts.entries)
+    }
+
+    fn section<T: bytemuck::Pod>(&self, start: u64, count: u32) -> &[T] {
+        let start = to_usize(start);
+        let bytes = to_usize(u64::from(count)) * size_of::<T>();
         bytemuck::cast_slice(&self.buffer.bytes()[start..start + bytes])
     }
 }

@@ -1,10 +1,11 @@
 //! The shape of a frame: which bytes are where, as a function of its kind and counts.
 //!
 //! ```text
-//! 0        256                                                     frame_bytes
-//! │ header │ entries │ requests │ amendments │ refusals │ history │ 0… │ CRCs │ trailer │
+//! 0        256                                                             frame_bytes
+//! │ header │ entries │ requests │ amendments │ refusals │ history │ notes │ 0… │ CRCs │ trailer │
 //! ```
-//! Each section starts at a multiple of 16. Block `i` is the bytes `8192 i … 8192 (i + 1)` of the
+//! Version 1 has 4 bytes for each request instead of 16, no notes and no commands. Each section starts
+//! at a multiple of 16. Block `i` is the bytes `8192 i … 8192 (i + 1)` of the
 //! frame, less the header at its start and the CRC table and trailer at its end. So everything
 //! is under a checksum, the padding too.
 
@@ -12,8 +13,48 @@ use crate::io::{to_u64, to_usize};
 use crate::log::position::Position;
 use crate::{checksum, limits};
 
-/// Version of the bytes of the log. A log with another one is refused.
-pub const FORMAT_VERSION: u16 = 1;
+/// The version of frames that this program writes.
+pub const FORMAT_VERSION: u16 = FrameVersion::CURRENT.code();
+
+/// The versions of a frame's bytes that this program reads. A log begins with frames of one version
+/// and may go on with later ones, never with earlier ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u16)]
+pub enum FrameVersion {
+    /// A request is its number of events and nothing more.
+    One = 1,
+    /// A request knows its principal; there are commands, notes, and a rule of commitment.
+    Two = 2,
+}
+
+impl FrameVersion {
+    /// What is written.
+    pub const CURRENT: Self = Self::Two;
+
+    /// The number in the header.
+    #[must_use]
+    pub const fn code(self) -> u16 {
+        self as u16
+    }
+
+    /// The version with that number.
+    #[must_use]
+    pub const fn from_code(code: u16) -> Option<Self> {
+        match code {
+            1 => Some(Self::One),
+            2 => Some(Self::Two),
+            _ => None,
+        }
+    }
+
+    /// Bytes of one request in the section of requests.
+    pub(super) const fn request_bytes(self) -> u64 {
+        match self {
+            Self::One => 4,
+            Self::Two => REQUEST_BYTES,
+        }
+    }
+}
 
 /// Frames start at and are padded to multiples of this: no two frames share a disk block or page.
 pub const FRAME_ALIGNMENT: u64 = 4096;
@@ -31,9 +72,13 @@ pub const FRAME_BYTES_MAX: u64 = FrameCounts {
     amendments: EVENTS_MAX,
     refusals: EVENTS_MAX,
     history: 2 * EVENTS_MAX,
+    note_bytes: 0,
 }
-.shape(FrameKind::CreateTransfers)
+.shape(FrameVersion::CURRENT, FrameKind::CreateTransfers)
 .frame_bytes;
+
+/// The notes of one frame: text of commands, which are few. Such a frame stays smaller than the largest.
+pub const NOTE_BYTES_MAX: u32 = 64 << 10;
 
 #[expect(clippy::cast_possible_truncation, reason = "asserted below")]
 const EVENTS_MAX: u32 = limits::EVENTS_PER_BATCH_MAX as u32;
@@ -41,7 +86,7 @@ const EVENTS_MAX: u32 = limits::EVENTS_PER_BATCH_MAX as u32;
 const _: () = assert!(limits::EVENTS_PER_BATCH_MAX < u16::MAX as usize);
 const _: () = assert!(FRAME_BYTES_MAX + 4096 <= limits::SEGMENT_BYTES_MIN);
 
-pub(super) const REQUEST_BYTES: u64 = 4;
+pub(super) const REQUEST_BYTES: u64 = 16;
 pub(super) const AMENDMENT_BYTES: u64 = 32;
 pub(super) const REFUSAL_BYTES: u64 = 8;
 pub(super) const HISTORY_BYTES: u64 = 80;
@@ -62,17 +107,20 @@ pub enum FrameKind {
     Expire = 5,
     /// A new reign over the log begins.
     Epoch = 6,
+    /// What operators decided. Since version 2.
+    Command = 7,
 }
 
 impl FrameKind {
     /// Every kind.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Genesis,
         Self::CreateAccounts,
         Self::CreateTransfers,
         Self::Fence,
         Self::Expire,
         Self::Epoch,
+        Self::Command,
     ];
 
     /// The number in the header.
@@ -87,6 +135,26 @@ impl FrameKind {
         Self::ALL.into_iter().find(|kind| kind.code() == code)
     }
 
+    /// The first version of frames that knows it.
+    #[must_use]
+    pub const fn since(self) -> FrameVersion {
+        match self {
+            Self::Command => FrameVersion::Two,
+            Self::Genesis
+            | Self::CreateAccounts
+            | Self::CreateTransfers
+            | Self::Fence
+            | Self::Expire
+            | Self::Epoch => FrameVersion::One,
+        }
+    }
+
+    /// Whether its frames may have notes.
+    #[must_use]
+    pub const fn has_notes(self) -> bool {
+        matches!(self, Self::Command)
+    }
+
     /// The name, as tools print it.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -97,6 +165,7 @@ impl FrameKind {
             Self::Fence => "fence",
             Self::Expire => "expire",
             Self::Epoch => "epoch",
+            Self::Command => "command",
         }
     }
 
@@ -107,7 +176,7 @@ impl FrameKind {
             Self::Genesis | Self::CreateAccounts => 128,
             Self::CreateTransfers => 144,
             Self::Fence | Self::Expire => 16,
-            Self::Epoch => 64,
+            Self::Epoch | Self::Command => 64,
         }
     }
 }
@@ -131,21 +200,24 @@ pub struct FrameCounts {
     pub refusals: u32,
     /// Balances after a transfer, of accounts that keep history.
     pub history: u32,
+    /// Bytes of the notes.
+    pub note_bytes: u32,
 }
 
 impl FrameCounts {
     /// Where everything is in a frame with these counts.
-    pub(crate) const fn shape(self, kind: FrameKind) -> Shape {
+    pub(crate) const fn shape(self, version: FrameVersion, kind: FrameKind) -> Shape {
         let requests = FRAME_HEADER_BYTES + self.entries as u64 * kind.entry_bytes();
-        let amendments = align16(requests + self.requests as u64 * REQUEST_BYTES);
+        let amendments = align16(requests + self.requests as u64 * version.request_bytes());
         let refusals = amendments + self.amendments as u64 * AMENDMENT_BYTES;
         let history = align16(refusals + self.refusals as u64 * REFUSAL_BYTES);
-        let content_end = history + self.history as u64 * HISTORY_BYTES;
+        let notes = history + self.history as u64 * HISTORY_BYTES;
+        let content_end = align16(notes + self.note_bytes as u64);
         let mut frame_bytes = content_end.next_multiple_of(FRAME_ALIGNMENT);
         while content_end + tail_bytes(frame_bytes) > frame_bytes {
             frame_bytes += FRAME_ALIGNMENT;
         }
-        Shape { requests, amendments, refusals, history, content_end, frame_bytes }
+        Shape { requests, amendments, refusals, history, notes, content_end, frame_bytes }
     }
 }
 
@@ -156,6 +228,7 @@ pub(crate) struct Shape {
     pub(super) amendments: u64,
     pub(super) refusals: u64,
     pub(super) history: u64,
+    pub(super) notes: u64,
     /// The end of the last section; from here to the CRC table everything is 0.
     pub(crate) content_end: u64,
     /// The whole frame, padding included.
@@ -163,6 +236,16 @@ pub(crate) struct Shape {
 }
 
 impl Shape {
+    /// Where the rows of the requests are.
+    pub(super) const fn requests_range(
+        &self,
+        version: FrameVersion,
+        counts: FrameCounts,
+    ) -> std::ops::Range<usize> {
+        let bytes = counts.requests as u64 * version.request_bytes();
+        to_usize(self.requests)..to_usize(self.requests + bytes)
+    }
+
     pub(crate) const fn tail(&self) -> Tail {
         Tail::of(self.frame_bytes)
     }
@@ -226,7 +309,7 @@ mod tests {
     #[test]
     fn a_full_batch_of_plain_transfers_stays_below_150_bytes_each() {
         let counts = FrameCounts { entries: 8_189, requests: 1, ..FrameCounts::default() };
-        let shape = counts.shape(FrameKind::CreateTransfers);
+        let shape = counts.shape(FrameVersion::CURRENT, FrameKind::CreateTransfers);
         assert!(shape.frame_bytes < 8_189 * 145);
         assert_eq!(shape.requests, 256 + 8_189 * 144);
         assert_eq!(shape.content_end % 16, 0);
@@ -236,10 +319,15 @@ mod tests {
     fn one_small_entry_fits_one_page() {
         for kind in FrameKind::ALL {
             let counts = FrameCounts { entries: 1, requests: 1, ..FrameCounts::default() };
-            assert_eq!(counts.shape(kind).frame_bytes, FRAME_ALIGNMENT);
+            assert_eq!(counts.shape(kind.since(), kind).frame_bytes, FRAME_ALIGNMENT);
+            assert_eq!(counts.shape(FrameVersion::CURRENT, kind).frame_bytes, FRAME_ALIGNMENT);
             assert_eq!(FrameKind::from_code(kind.code()), Some(kind));
         }
         assert_eq!(FrameKind::from_code(0), None);
-        assert_eq!(FrameKind::from_code(7), None);
+        assert_eq!(FrameKind::from_code(8), None);
+        for version in [FrameVersion::One, FrameVersion::Two] {
+            assert_eq!(FrameVersion::from_code(version.code()), Some(version));
+        }
+        assert_eq!(FrameVersion::from_code(FORMAT_VERSION + 1), None);
     }
 }

@@ -1,13 +1,32 @@
 //! The header of a frame: 256 bytes with their own CRC, in one disk sector.
+//!
+//! ```text
+//!   0 │ magic "PARTITAf"                │ version │ kind    │ 0                 │
+//!  16 │ position                        │ op                                    │
+//!  32 │ epoch                           │ timestamp                             │
+//!  48 │ committed                       │ frame_bytes       │ entries           │
+//!  64 │ requests       │ amendments     │ refusals          │ history           │
+//!  80 │ outcome_digest                  │ state_digest                          │
+//!  96 │ previous_chain                                                          │
+//! 112 │                                                                         │
+//! 128 │ note_bytes     │ commit_rule    │ 0                                     │
+//!     │ 0 …                                                                     │
+//! 240 │ 0                                                   │ CRC of 0 … 252    │
+//! ```
+//! Both words at 128 are 0 in version 1, which is what they mean there.
 
 use bytemuck::{Pod, Zeroable};
 
 use crate::checksum;
 use crate::ledger::{Op, Timestamp};
+use crate::log::commit::CommitRule;
 use crate::log::position::{Epoch, Position};
 
-use super::format::{FORMAT_VERSION, FRAME_HEADER_BYTES, FrameCounts, FrameKind};
-use super::view::FrameError;
+use super::error::FrameError;
+use super::format::{
+    FRAME_BYTES_MAX, FRAME_HEADER_BYTES, FrameCounts, FrameKind, FrameVersion, NOTE_BYTES_MAX,
+    Shape,
+};
 
 /// First bytes of every frame. A writer that stores into a mapping stores them last.
 pub(crate) const FRAME_MAGIC: [u8; 8] = *b"PARTITAf";
@@ -59,7 +78,9 @@ pub(super) struct RawHeader {
     pub(super) outcome_digest: u64,
     pub(super) state_digest: u64,
     pub(super) previous_chain: [u8; 32],
-    pub(super) reserved_end: [u32; 31],
+    pub(super) note_bytes: u32,
+    pub(super) commit_rule: u32,
+    pub(super) reserved_end: [u32; 29],
     pub(super) crc: u32,
 }
 
@@ -70,11 +91,15 @@ const _: () = assert!(std::mem::offset_of!(RawHeader, position) == 16);
 const _: () = assert!(std::mem::offset_of!(RawHeader, frame_bytes) == 56);
 const _: () = assert!(std::mem::offset_of!(RawHeader, outcome_digest) == 80);
 const _: () = assert!(std::mem::offset_of!(RawHeader, previous_chain) == 96);
+const _: () = assert!(std::mem::offset_of!(RawHeader, note_bytes) == 128);
+const _: () = assert!(std::mem::offset_of!(RawHeader, commit_rule) == 132);
 const _: () = assert!(std::mem::offset_of!(RawHeader, crc) == CRC_OFFSET);
 
 /// What a header says, once it has been checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FrameHeader {
+    /// By which version its bytes are laid out.
+    pub version: FrameVersion,
     /// What the frame records.
     pub kind: FrameKind,
     /// Where it stands.
@@ -85,8 +110,10 @@ pub struct FrameHeader {
     pub epoch: Epoch,
     /// The base of its events' timestamps.
     pub timestamp: Timestamp,
-    /// Everything before this position was durable when the frame was written.
+    /// Everything before this position was committed when the frame was written.
     pub committed: Position,
+    /// By which rule it was.
+    pub commit_rule: CommitRule,
     /// Its size, padding included.
     pub frame_bytes: u64,
     /// How much it holds.
@@ -100,6 +127,11 @@ pub struct FrameHeader {
 }
 
 impl FrameHeader {
+    /// Where everything is in the frame.
+    pub(crate) const fn shape(&self) -> Shape {
+        self.counts.shape(self.version, self.kind)
+    }
+
     /// Where the frame ends.
     #[must_use]
     pub const fn end(&self) -> Position {
@@ -126,17 +158,20 @@ impl FrameHeader {
         if checksum::block(seed, &bytes[..CRC_OFFSET]) != raw.crc {
             return Err(FrameError::HeaderChecksum);
         }
-        if raw.version != FORMAT_VERSION {
-            return Err(FrameError::Version(raw.version));
-        }
-        let kind = FrameKind::from_code(raw.kind).ok_or(FrameError::Kind(raw.kind))?;
+        let version =
+            FrameVersion::from_code(raw.version).ok_or(FrameError::Version(raw.version))?;
+        let kind = FrameKind::from_code(raw.kind)
+            .filter(|kind| kind.since() <= version)
+            .ok_or(FrameError::Kind(raw.kind))?;
         let header = Self {
+            version,
             kind,
             position: Position(raw.position),
             op: Op(raw.op),
             epoch: Epoch(raw.epoch),
             timestamp: Timestamp(raw.timestamp),
             committed: Position(raw.committed),
+            commit_rule: CommitRule::from_code(raw.commit_rule).ok_or(FrameError::Fields)?,
             frame_bytes: u64::from(raw.frame_bytes),
             counts: FrameCounts {
                 entries: raw.entries,
@@ -144,25 +179,33 @@ impl FrameHeader {
                 amendments: raw.amendments,
                 refusals: raw.refusals,
                 history: raw.history,
+                note_bytes: raw.note_bytes,
             },
             outcome_digest: raw.outcome_digest,
             state_digest: raw.state_digest,
             previous_chain: ChainValue(raw.previous_chain),
         };
-        let reserved = raw.reserved != 0 || raw.reserved_end.iter().any(|&word| word != 0);
-        if header.position != position
-            || header.frame_bytes != header.counts.shape(kind).frame_bytes
-            || reserved
-        {
+        let is_reserved_used = raw.reserved != 0
+            || raw.reserved_end.iter().any(|&word| word != 0)
+            || (version == FrameVersion::One && (raw.note_bytes != 0 || raw.commit_rule != 0));
+        if header.position != position || is_reserved_used || !header.is_sized() {
             return Err(FrameError::Fields);
         }
         Ok(header)
     }
 
+    /// Whether its size is that of what it holds, and within the bounds.
+    fn is_sized(&self) -> bool {
+        let note_bytes_max = if self.kind.has_notes() { NOTE_BYTES_MAX } else { 0 };
+        self.counts.note_bytes <= note_bytes_max
+            && self.frame_bytes == self.shape().frame_bytes
+            && self.frame_bytes <= FRAME_BYTES_MAX
+    }
+
     pub(super) fn to_bytes(self, cluster: ClusterId) -> [u8; RAW_HEADER_BYTES] {
         let raw = RawHeader {
             magic: FRAME_MAGIC,
-            version: FORMAT_VERSION,
+            version: self.version.code(),
             kind: self.kind.code(),
             reserved: 0,
             position: self.position.0,
@@ -180,7 +223,9 @@ impl FrameHeader {
             outcome_digest: self.outcome_digest,
             state_digest: self.state_digest,
             previous_chain: self.previous_chain.0,
-            reserved_end: [0; 31],
+            note_bytes: self.counts.note_bytes,
+            commit_rule: self.commit_rule.code(),
+            reserved_end: [0; 29],
             crc: 0,
         };
         let mut bytes: [u8; RAW_HEADER_BYTES] = bytemuck::cast(raw);

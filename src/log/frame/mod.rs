@@ -6,12 +6,16 @@
 mod buffer;
 mod builder;
 mod entries;
+mod error;
 mod format;
 mod header;
+mod request;
 mod seal;
 mod tear;
 mod view;
 
+#[cfg(test)]
+mod random;
 #[cfg(test)]
 mod tests;
 
@@ -21,12 +25,14 @@ pub use entries::{
     Amendment, EpochReason, EpochStart, Genesis, HistoryRow, HistorySide, Links, Refusal,
     TransferEntry,
 };
+pub use error::FrameError;
 pub use format::{
     FORMAT_VERSION, FRAME_ALIGNMENT, FRAME_BYTES_MAX, FRAME_HEADER_BYTES, FrameCounts, FrameKind,
-    entry_position,
+    FrameVersion, NOTE_BYTES_MAX, entry_position,
 };
 pub use header::{ChainValue, ClusterId, FrameHeader};
+pub use request::{CommandArguments, CommandEntry, Principal, RequestEntry};
 pub use seal::Sealer;
 pub(super) use tear::is_torn;
+pub use view::FrameView;
 pub(super) use view::check_blocks;
-pub use view::{FrameError, FrameView};

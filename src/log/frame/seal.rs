@@ -10,7 +10,7 @@ use crate::io::to_usize;
 use crate::log::position::{Epoch, Position};
 
 use super::builder::Frame;
-use super::format::{FRAME_HEADER_BYTES, TRAILER_BYTES, Tail};
+use super::format::{FRAME_HEADER_BYTES, FrameVersion, TRAILER_BYTES, Tail};
 use super::header::{ChainValue, ClusterId, FRAME_MAGIC, FrameHeader, RAW_HEADER_BYTES, seed};
 
 /// Chains frames to each other. There is one per log, in the hands of its writer.
@@ -37,8 +37,14 @@ impl Sealer {
     /// `committed` is durable and acknowledged where the cluster's rules ask for it.
     ///
     /// # Panics
-    /// If `target` is too small.
+    /// If `target` is too small, or the frame of an old version.
     pub fn seal_into(&mut self, frame: &Frame, committed: Position, target: &mut [u8]) {
+        let version = frame.header().version;
+        assert_eq!(version, FrameVersion::CURRENT, "a log goes on in the newest version");
+        self.seal_any(frame, committed, target);
+    }
+
+    pub(super) fn seal_any(&mut self, frame: &Frame, committed: Position, target: &mut [u8]) {
         let header = FrameHeader { committed, previous_chain: self.chain, ..*frame.header() };
         let target = &mut target[..to_usize(header.frame_bytes)];
         let tail = Tail::of(header.frame_bytes);

@@ -41,7 +41,7 @@ pub(in crate::log) fn is_torn(cluster: ClusterId, header: &FrameHeader, bytes: &
         return has_gap(bytes, tail.table, bytes.len());
     }
     // The sums are right, so they say which blocks are wrong: each must lack something.
-    let content_end = to_usize(header.counts.shape(header.kind).content_end);
+    let content_end = to_usize(header.shape().content_end);
     let mut damaged = (0..tail.blocks)
         .map(|index| (tail.block(index), tail.table + 4 * index))
         .filter(|(block, entry)| {
@@ -71,7 +71,7 @@ mod tests {
     use crate::ledger::{Op, Timestamp, Transfer};
     use crate::log::frame::{
         ChainValue, FrameBuf, FrameBuilder, FrameKind, FramePool, FrameStart, FrameView, Links,
-        Sealer,
+        Principal, RequestEntry, Sealer,
     };
     use crate::log::position::{Epoch, Position};
 
@@ -90,7 +90,7 @@ mod tests {
             let transfer = Transfer { id: 7, timestamp: 9, ..Transfer::default() };
             builder.push_transfer(&transfer, index, Links::default());
         }
-        builder.push_request(u32::from(count));
+        builder.push_request(RequestEntry::new(u32::from(count), Principal(3)));
         let frame = builder.finish(PLACE, 0, 0);
         let mut bytes = FrameBuf::new();
         bytes.resize(to_usize(frame.header().frame_bytes));

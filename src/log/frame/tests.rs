@@ -13,6 +13,11 @@ fn start(kind: FrameKind) -> FrameStart {
     FrameStart { kind, op: Op(1), timestamp: Timestamp(1_000), epoch: Epoch(1) }
 }
 
+fn requests(count: u16) -> [RequestEntry; 2] {
+    let others = RequestEntry::new(u32::from(count) - 1, Principal::NOBODY);
+    [RequestEntry::new(1, Principal(7)), others]
+}
+
 fn transfers(count: u16) -> Frame {
     let mut builder = FrameBuilder::new(FramePool::new(4), start(FrameKind::CreateTransfers));
     for index in 0..count {
@@ -20,8 +25,9 @@ fn transfers(count: u16) -> Frame {
         let links = Links { debit_previous: Position(4352), credit_previous: Position::NONE };
         builder.push_transfer(&transfer, index, links);
     }
-    builder.push_request(1);
-    builder.push_request(u32::from(count) - 1);
+    for request in requests(count) {
+        builder.push_request(request);
+    }
     builder.push_amendment(Amendment::new(0, 3, 99));
     builder.push_refusal(Refusal { index: 1, status: 54 });
     builder.push_history(HistoryRow {
@@ -58,7 +64,8 @@ fn a_batch_of_transfers_comes_back_whole() {
         assert_eq!(view.chain(), chain);
         assert_eq!(view.transfers(), frame.transfers());
         assert_eq!(view.transfers().len(), usize::from(count));
-        assert_eq!(view.requests(), [1, u32::from(count) - 1]);
+        assert!(view.requests().eq(requests(count)));
+        assert!(frame.requests().eq(requests(count)));
         assert_eq!(view.amendments(), [Amendment::new(0, 3, 99)]);
         assert_eq!(view.refusals(), [Refusal { index: 1, status: 54 }]);
         assert_eq!(view.history(), frame.history());
@@ -113,15 +120,89 @@ fn accounts_ids_genesis_and_epochs_come_back() {
 }
 
 #[test]
+fn commands_come_back_with_their_notes() {
+    let mut builder = FrameBuilder::new(FramePool::new(4), start(FrameKind::Command));
+    let command = CommandEntry {
+        kind: 1,
+        version: 2,
+        principal: Principal(9),
+        arguments: [1, 2, 3, 4, 5, u64::MAX],
+        ..CommandEntry::default()
+    };
+    builder.push_command(&command);
+    builder.push_request(RequestEntry::new(1, Principal(9)));
+    builder.push_notes(b"because ");
+    builder.push_notes(b"it must");
+    let frame = builder.finish(PLACE, 1, 2);
+    let (bytes, _) = sealed(&frame);
+    let view = FrameView::parse(CLUSTER, PLACE, bytes.bytes()).unwrap();
+    assert_eq!((view.commands(), frame.commands()), (&[command][..], &[command][..]));
+    assert_eq!((view.notes(), frame.notes()), (&b"because it must"[..], &b"because it must"[..]));
+    assert!(view.transfers().is_empty() && view.ids().is_empty());
+    // The entry as other programs read it.
+    let entry = &bytes.bytes()[256..320];
+    assert_eq!(entry[..8], [1, 0, 2, 0, 9, 0, 0, 0]);
+    assert_eq!(entry[8..24], u128::to_le_bytes(1 << 64));
+    assert_eq!(bytes.bytes()[320..336], [1, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    assert_eq!(bytes.bytes()[336..351], *b"because it must");
+    assert_eq!(bytes.bytes()[128..136], [15, 0, 0, 0, 0, 0, 0, 0]);
+
+    builder.restart(start(FrameKind::Command));
+    builder.push_command(&CommandEntry { reserved: 1, ..command });
+    let (bytes, _) = sealed(&builder.finish(PLACE, 1, 2));
+    let seen = FrameView::parse(CLUSTER, PLACE, bytes.bytes());
+    assert_eq!(seen.unwrap_err(), FrameError::Content, "what has no meaning is refused");
+}
+
+#[test]
+fn options_that_mean_nothing_yet_are_refused() {
+    let request = RequestEntry::new(1, Principal(1));
+    for wrong in [RequestEntry { options: 1, ..request }, RequestEntry { reserved: 1, ..request }] {
+        let mut builder = FrameBuilder::new(FramePool::new(4), start(FrameKind::Fence));
+        builder.push_id(1);
+        builder.push_request(wrong);
+        let (bytes, _) = sealed(&builder.finish(PLACE, 1, 2));
+        let seen = FrameView::parse(CLUSTER, PLACE, bytes.bytes());
+        assert_eq!(seen.unwrap_err(), FrameError::Content);
+    }
+}
+
+/// The first frame of these bytes with its header changed, its sum made right again.
+fn with_header(bytes: &mut [u8], at: usize, value: &[u8]) -> Result<FrameHeader, FrameError> {
+    let before = bytes[..256].to_vec();
+    bytes[at..at + value.len()].copy_from_slice(value);
+    let crc = crate::checksum::block(header::seed(CLUSTER, Epoch(1), PLACE), &bytes[..252]);
+    bytes[252..256].copy_from_slice(&crc.to_le_bytes());
+    let seen = FrameHeader::parse(CLUSTER, PLACE, bytes);
+    bytes[..256].copy_from_slice(&before);
+    seen
+}
+
+#[test]
+fn a_whole_header_of_what_is_not_known_is_told_apart_from_damage() {
+    let (mut bytes, _) = sealed(&transfers(4));
+    let bytes = bytes.bytes_mut();
+    assert!(with_header(bytes, 8, &[2, 0]).is_ok());
+    assert_eq!(with_header(bytes, 8, &[3, 0]), Err(FrameError::Version(3)));
+    assert_eq!(with_header(bytes, 8, &[2, 0, 8, 0]), Err(FrameError::Kind(8)));
+    assert_eq!(with_header(bytes, 8, &[1, 0, 7, 0]), Err(FrameError::Kind(7)), "since version 2");
+    let rule = with_header(bytes, 132, &[1]).map(|header| header.commit_rule);
+    assert_eq!(rule, Ok(crate::log::CommitRule::Standby));
+    for (at, value) in [(132, 2), (136, 1), (12, 1), (128, 1), (60, 5), (251, 1)] {
+        assert_eq!(with_header(bytes, at, &[value]), Err(FrameError::Fields), "byte {at}");
+    }
+}
+
+#[test]
 fn any_flipped_bit_is_noticed() {
     let (mut bytes, _) = sealed(&transfers(40));
     let length = bytes.bytes().len();
-    for at in 0..length {
-        bytes.bytes_mut()[at] ^= 1 << (at % 8);
+    for bit in 0..length * 8 {
+        bytes.bytes_mut()[bit / 8] ^= 1 << (bit % 8);
         let seen = FrameView::parse(CLUSTER, PLACE, bytes.bytes());
-        assert!(seen.is_err(), "byte {at}");
-        assert_ne!(seen.unwrap_err(), FrameError::Unwritten, "byte {at}");
-        bytes.bytes_mut()[at] ^= 1 << (at % 8);
+        assert!(seen.is_err(), "bit {bit}");
+        assert_ne!(seen.unwrap_err(), FrameError::Unwritten, "bit {bit}");
+        bytes.bytes_mut()[bit / 8] ^= 1 << (bit % 8);
     }
     assert!(FrameView::parse(CLUSTER, PLACE, bytes.bytes()).is_ok());
     for cut in [0, 100, 255, 256, 4096, length - 1] {

@@ -2,8 +2,6 @@
 
 use std::ops::Range;
 
-use thiserror::Error;
-
 use crate::checksum::{self, BLOCK_BYTES};
 use crate::io::{to_u64, to_usize};
 use crate::ledger::Account;
@@ -13,47 +11,11 @@ use super::buffer::FrameBuf;
 use super::entries::{
     Amendment, EpochReason, EpochStart, Genesis, HistoryRow, HistorySide, Refusal, TransferEntry,
 };
+use super::error::FrameError;
 use super::format::{FRAME_HEADER_BYTES, FrameKind, Shape, Tail};
 use super::header::{ChainValue, ClusterId, FrameHeader, RAW_HEADER_BYTES, seed};
+use super::request::{CommandEntry, RequestEntry, requests_of};
 use super::seal::{chain_value, trailer_bytes};
-
-/// Why bytes are not the frame that should stand there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum FrameError {
-    /// Nothing was written there: the magic is all zero.
-    #[error("nothing is written there")]
-    Unwritten,
-    /// The bytes end before the frame does.
-    #[error("the bytes end before the frame does")]
-    Short,
-    /// The first bytes are not a frame's.
-    #[error("the first bytes are not those of a frame")]
-    Magic,
-    /// The header is not what was written, or it belongs elsewhere.
-    #[error("the header's checksum is wrong")]
-    HeaderChecksum,
-    /// A whole header of another format.
-    #[error("format version {0} is not known")]
-    Version(u16),
-    /// A whole header of an unknown kind of frame.
-    #[error("frame kind {0} is not known")]
-    Kind(u16),
-    /// The log is decided by newer rules.
-    #[error("version {0} of the rules is not known")]
-    Rules(u32),
-    /// A whole header that contradicts itself.
-    #[error("the header contradicts itself")]
-    Fields,
-    /// A block is not what was written.
-    #[error("the checksum of block {0} is wrong")]
-    Block(usize),
-    /// Block sums or trailer are not what was written.
-    #[error("the trailer is wrong")]
-    Trailer,
-    /// Entries or sections hold what no writer of this version writes.
-    #[error("the content contradicts itself")]
-    Content,
-}
 
 /// A frame whose every byte has been checked.
 #[derive(Debug, Clone, Copy)]
@@ -76,7 +38,7 @@ impl<'a> FrameView<'a> {
         bytes: &'a [u8],
     ) -> Result<Self, FrameError> {
         let header = FrameHeader::parse(cluster, position, bytes)?;
-        let shape = header.counts.shape(header.kind);
+        let shape = header.shape();
         let bytes = bytes.get(..to_usize(header.frame_bytes)).ok_or(FrameError::Short)?;
         let tail = Tail::of(header.frame_bytes);
         let seed = seed(cluster, header.epoch, position);
@@ -102,7 +64,7 @@ impl<'a> FrameView<'a> {
 
     /// The view of a frame that [`Self::parse`] has just accepted, without checking again.
     pub(in crate::log) fn rebuild(header: FrameHeader, chain: ChainValue, bytes: &'a [u8]) -> Self {
-        Self { header, shape: header.counts.shape(header.kind), bytes, chain }
+        Self { header, shape: header.shape(), bytes, chain }
     }
 
     /// What the frame says about itself.
@@ -156,10 +118,16 @@ impl<'a> FrameView<'a> {
         self.entries(FrameKind::Epoch).first()
     }
 
-    /// The number of events of each request.
+    /// The commands of a `command` frame, else none.
     #[must_use]
-    pub fn requests(&self) -> &'a [u32] {
-        self.section(self.shape.requests, self.header.counts.requests)
+    pub fn commands(&self) -> &'a [CommandEntry] {
+        self.entries(FrameKind::Command)
+    }
+
+    /// The requests of the batch. In version 1 they are nobody's.
+    pub fn requests(&self) -> impl ExactSizeIterator<Item = RequestEntry> + use<'a> {
+        let rows = self.shape.requests_range(self.header.version, self.header.counts);
+        requests_of(self.header.version, &self.bytes[rows])
     }
 
     /// What some created events looked like on arrival, by ascending index.
@@ -178,6 +146,12 @@ impl<'a> FrameView<'a> {
     #[must_use]
     pub fn history(&self) -> &'a [HistoryRow] {
         self.section(self.shape.history, self.header.counts.history)
+    }
+
+    /// The notes: text that belongs to commands.
+    #[must_use]
+    pub fn notes(&self) -> &'a [u8] {
+        self.section(self.shape.notes, self.header.counts.note_bytes)
     }
 
     fn entries<T: bytemuck::Pod>(&self, kind: FrameKind) -> &'a [T] {
@@ -213,8 +187,9 @@ impl<'a> FrameView<'a> {
                 && row.side <= HistorySide::Credit as u32
                 && row.reserved == 0
         });
-        let events: u64 = self.requests().iter().map(|&events| u64::from(events)).sum();
-        let requests = counts.requests == 0 || events == u64::from(counts.entries);
+        let events: u64 = self.requests().map(|request| u64::from(request.events)).sum();
+        let requests = (counts.requests == 0 || events == u64::from(counts.entries))
+            && self.requests().all(|request| request.is_known());
         let entries = match self.header.kind {
             FrameKind::Genesis => counts.entries == 1,
             FrameKind::Epoch => self.epoch_start().is_some_and(|start| {
@@ -225,6 +200,7 @@ impl<'a> FrameView<'a> {
                 .iter()
                 .zip(0_u32..)
                 .all(|(entry, index)| u32::from(entry.index()) == index),
+            FrameKind::Command => self.commands().iter().all(|command| command.reserved == 0),
             FrameKind::CreateAccounts | FrameKind::Fence | FrameKind::Expire => true,
         };
         let padding = self.bytes[to_usize(self.shape.content_end)..self.shape.tail().table]

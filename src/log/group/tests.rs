@@ -1,7 +1,8 @@
 //! Policy, the prefix rule, the staging ring and the latch.
 
 use crate::ledger::Timestamp;
-use crate::log::frame::{ChainValue, FrameCounts, FrameKind};
+use crate::log::commit::CommitRule;
+use crate::log::frame::{ChainValue, FrameCounts, FrameKind, FrameVersion};
 use crate::log::position::Epoch;
 
 use super::*;
@@ -27,12 +28,14 @@ impl Log {
         self.end = position.plus(frame_bytes);
         self.op = self.op.next();
         let header = FrameHeader {
+            version: FrameVersion::CURRENT,
             kind: FrameKind::Fence,
             position,
             op: self.op,
             epoch: Epoch(1),
             timestamp: Timestamp(0),
             committed: Position::NONE,
+            commit_rule: CommitRule::Local,
             frame_bytes,
             counts: FrameCounts::default(),
             outcome_digest: 0,

@@ -149,5 +149,6 @@ pub(super) fn append_epoch<S: Storage>(
     let file = storage.open(&segment_name(segment), Open::Write)?;
     file.write_at(layout.offset_in_segment(position), bytes.bytes())?;
     file.sync_data()?;
-    Ok(Progress { end: frame.end(), chain: sealer.chain(), op, epoch })
+    let version = frame.header().version;
+    Ok(Progress { end: frame.end(), chain: sealer.chain(), op, epoch, version })
 }

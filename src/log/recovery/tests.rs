@@ -5,7 +5,8 @@ use crate::io::memory::{Fault, MemoryStorage, SECTOR_BYTES};
 use crate::io::{to_u64, to_usize};
 use crate::ledger::{Op, Timestamp, Transfer};
 use crate::log::frame::{
-    ClusterId, FrameBuilder, FrameError, FrameKind, FramePool, FrameStart, Links,
+    ClusterId, FrameBuilder, FrameError, FrameKind, FramePool, FrameStart, Links, Principal,
+    RequestEntry,
 };
 use crate::log::meta::{ClusterConfig, CommitHint, Meta, MetaFile};
 use crate::log::position::Epoch;
@@ -92,7 +93,7 @@ impl Appender {
             builder.push_transfer(&transfer, index, Links::default());
             self.next_id += 1;
         }
-        builder.push_request(u32::from(count));
+        builder.push_request(RequestEntry::new(u32::from(count), Principal::NOBODY));
         let position = CONFIG.layout().place(self.end, builder.frame_bytes());
         let frame = builder.finish(position, 0, 0);
         self.end = frame.end();

@@ -8,7 +8,8 @@ use crate::io::Directory;
 use crate::ledger::{Op, Timestamp, Transfer};
 use crate::limits;
 use crate::log::frame::{
-    ClusterId, Frame, FrameBuilder, FrameKind, FramePool, FrameStart, HistoryRow, Links,
+    ClusterId, Frame, FrameBuilder, FrameKind, FramePool, FrameStart, HistoryRow, Links, Principal,
+    RequestEntry,
 };
 use crate::log::meta::{ClusterConfig, Meta};
 use crate::log::position::{Layout, Position};
@@ -77,7 +78,7 @@ impl Source {
             }
             self.next_id += 1;
         }
-        self.builder.push_request(u32::from(transfers));
+        self.builder.push_request(RequestEntry::new(u32::from(transfers), Principal::NOBODY));
         let position = LAYOUT.place(self.progress.end, self.builder.frame_bytes());
         let frame = self.builder.finish(position, 1, 2);
         self.progress.end = frame.end();

@@ -12,6 +12,7 @@ use super::pool::{Loan, Pool, is_too_slow};
 use crate::engine::{Source, Submission};
 use crate::ledger::Op;
 use crate::limits::{ANSWER_BYTES_PER_CONNECTION, UNREAD_TIMEOUTS};
+use crate::log::Principal;
 use crate::node::{Action, Outbox, View};
 use crate::wire::{
     BodyBuffer, ErrorCode, Header, Hello, Kind, Reply, ReplyTo, Request, RequestError,
@@ -98,6 +99,8 @@ pub(crate) struct Session {
     body_promise: usize,
     /// What the hello agreed on; none before it.
     records_max: Option<u32>,
+    /// Who asks. Nobody in particular until a hello can prove an identity.
+    principal: Principal,
     /// The rest of a frame, a hello, or the end of a connection that is closing must be here by
     /// then; 0 when nothing is awaited.
     deadline_ns: u64,
@@ -130,6 +133,7 @@ impl Session {
             loan: Loan::new(),
             body_promise: 0,
             records_max: None,
+            principal: Principal::NOBODY,
             deadline_ns,
             stalled_bytes: 0,
             ended: false,

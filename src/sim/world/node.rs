@@ -18,7 +18,7 @@ use crate::io::memory::{MemoryFile, MemoryStorage};
 use crate::ledger::Timestamp;
 use crate::log::{
     CommitHint, Durable, Epoch, Frame, GroupConfig, LogIdentity, Meta, MetaFile, Position,
-    Preparation, SteppedWriter, WriteRequest, segment_name,
+    Preparation, Principal, SteppedWriter, WriteRequest, segment_name,
 };
 use crate::node::permit;
 use crate::server::{OpenError, ReplayOptions, replay};
@@ -227,7 +227,7 @@ impl Node {
     /// Asks the engine directly, while nothing else is under way.
     pub(super) fn ask(&mut self, request: Request) -> Result<Reply, Stop> {
         let source = Source { core: 0, slot: ASKER_SLOT, generation: 0, correlation: 0 };
-        self.engine.submit(Submission { source, request });
+        self.engine.submit(Submission { source, principal: Principal::NOBODY, request });
         self.order(0);
         match self.engine.poll_release() {
             Some(Release::Reply { reply, .. }) => Ok(reply),

@@ -5,6 +5,7 @@
 
 use crate::engine::{Source, Submission};
 use crate::ledger::Op;
+use crate::log::Principal;
 use crate::wire::{
     ErrorCode, HEADER_BYTES, Header, Hello, Limits, Reply, ReplyTo, Request, RequestError,
     encode_error, encode_reply,
@@ -115,7 +116,7 @@ impl Port {
                 self.in_flight += 1;
                 let Self { core, slot, generation, .. } = *self;
                 let source = Source { core, slot, generation, correlation };
-                Some(Submission { source, request })
+                Some(Submission { source, principal: Principal::NOBODY, request })
             }
             Err(error) if error.closes() => {
                 self.fail(&error, house);

@@ -66,6 +66,7 @@ fn counts(batch: &Batch<Transfer>, stage: &TransferStage) -> FrameCounts {
         amendments: count(stage.decider.amended().len()),
         refusals: count(refusals),
         history: count(stage.decider.balances().len()),
+        note_bytes: 0,
     }
 }
 

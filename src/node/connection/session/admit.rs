@@ -61,7 +61,7 @@ impl Session {
         let Place { core, slot, generation } = self.place;
         let source = Source { core, slot, generation, correlation: ticket };
         at.outbox.counts.requests_accepted += 1;
-        at.outbox.submissions.push(Submission { source, request });
+        at.outbox.submissions.push(Submission { source, principal: self.principal, request });
         None
     }
 

@@ -16,7 +16,7 @@ use crate::wire::{Reply, Request};
 /// The requests of a frame as they arrived, in order. None for frames that no client asked for.
 pub(super) fn requests_of(view: &FrameView<'_>) -> Result<Vec<Request>, Wrong> {
     let sizes: Vec<usize> =
-        view.requests().iter().map(|&events| to_usize(u64::from(events))).collect();
+        view.requests().map(|request| to_usize(u64::from(request.events))).collect();
     Ok(match view.header().kind {
         FrameKind::CreateAccounts => {
             parts(accounts_of(view), &sizes).into_iter().map(Request::CreateAccounts).collect()
