@@ -180,6 +180,7 @@ fn main() {
         accounts_max: 1 << 30,
         holds_max: 1 << 30,
         recent_bytes_max: 8 << 20,
+        state_bytes_max: u64::MAX,
     };
     let tip = Tip { position: layout.first(), op: Op(0), epoch: Epoch(1), timestamp: Timestamp(0) };
     let engine = Engine::new(Inline::new(partitions), limits, tip);

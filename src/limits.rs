@@ -15,6 +15,16 @@ pub const PARTITIONS_MAX: usize = 64;
 /// Holds that one ordered expiry operation releases at most, so that it stays as short as a batch.
 pub const EXPIRIES_PER_BATCH_MAX: usize = EVENTS_PER_BATCH_MAX;
 
+/// The most accounts that a capacity may be raised to: slots have 32 bits, and two of the numbers mean
+/// something else.
+pub const ACCOUNTS_MAX: u64 = u32::MAX as u64 - 2;
+
+/// The most open holds that a capacity may be raised to, for the same reason.
+pub const HOLDS_MAX: u64 = u32::MAX as u64 - 2;
+
+/// Bytes of the reason that an operator gives for a command: enough for a sentence and a ticket's name.
+pub const REASON_BYTES_MAX: usize = 1_000;
+
 /// The largest timestamp: nanoseconds since the Unix epoch, below 2^63.
 pub const TIMESTAMP_MAX: u64 = (1 << 63) - 1;
 

@@ -2,8 +2,11 @@
 //! partitions, and its log leads every number of partitions to the same state.
 
 use partita::engine::Permit;
-use partita::ledger::{Account, CreateTransferStatus, Timestamp, Transfer, TransferFlags};
-use partita::sim::compare::{RunOptions, run};
+use partita::ledger::{
+    Account, Capacity, Command, CommandStatus, CreateTransferStatus, Timestamp, Transfer,
+    TransferFlags,
+};
+use partita::sim::compare::{RunOptions, Subject, run};
 use partita::sim::coverage::Coverage;
 use partita::sim::harness::Harness;
 use partita::wire::{Reply, Request};
@@ -55,7 +58,9 @@ fn the_same_log_leads_every_number_of_partitions_to_the_same_state() {
         assert!(first.log().len() > 50, "the run has written a log");
         for partitions in [1, 2, 3, 8] {
             match Harness::replay(first.log(), partitions) {
-                Ok(again) => assert_eq!(again.digest(), first.digest(), "{partitions} partitions"),
+                Ok(mut again) => {
+                    assert_eq!(again.digest(), first.digest(), "{partitions} partitions")
+                }
                 Err(error) => panic!("seed {seed}, {partitions} partitions: {error}"),
             }
         }
@@ -91,4 +96,37 @@ fn an_imported_request_is_checked_against_accounts_wherever_it_stands_in_its_bat
         let status = CreateTransferStatus::ImportedEventTimestampMustNotRegress;
         assert_eq!(results[0].status, status.code());
     }
+}
+
+/// A capacity that was raised is there after a restart, and the accounts for which it made room are, too.
+#[test]
+fn a_raised_capacity_makes_room_and_survives_a_restart() {
+    let raise = |accounts_max| Request::Command {
+        command: Command::RaiseCapacity(Capacity { accounts_max, holds_max: 0 }),
+        reason: "more customers".to_owned(),
+    };
+    let clock = Timestamp(1_000);
+    let mut harness = Harness::new(2);
+    let before = harness.digest();
+    let most = harness.capacity().accounts_max;
+    let Reply::Command(refused) = harness.ask(vec![raise(most - 1)], clock, Permit::All).remove(0)
+    else {
+        panic!("a command has a result")
+    };
+    assert_eq!(refused.status, CommandStatus::AccountsMaxMustNotShrink.code());
+    assert_eq!(harness.digest(), before, "what is refused changes nothing");
+    let asked = vec![raise(most + 7), raise(most + 8)];
+    let replies = harness.ask(asked, clock, Permit::All);
+    for (reply, more) in replies.iter().zip([7, 8]) {
+        let Reply::Command(done) = reply else { panic!("{reply:?}") };
+        assert_eq!(done.status, CommandStatus::Done.code());
+        assert_eq!(done.capacity().accounts_max, most + more);
+    }
+    assert_ne!(harness.digest(), before);
+    let mut again = match Harness::replay(harness.log(), 3) {
+        Ok(again) => again,
+        Err(error) => panic!("{error}"),
+    };
+    assert_eq!(again.capacity().accounts_max, most + 8);
+    assert_eq!(again.digest(), harness.digest());
 }

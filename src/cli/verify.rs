@@ -149,6 +149,7 @@ fn verifier(identity: LogIdentity, meta: &Meta, partitions: usize) -> Verifier {
         accounts_max: meta.config.accounts_max,
         holds_max: meta.config.holds_max,
         recent_bytes_max: 64 << 20,
+        state_bytes_max: u64::MAX,
     };
     let tip = Tip { position: Position::NONE, op: Op(0), epoch: Epoch(0), timestamp: Timestamp(0) };
     Engine::new(Audited::new(inline), options, tip)

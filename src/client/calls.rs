@@ -3,8 +3,9 @@
 use super::handle::{Client, Pending};
 use super::outcome::{Answer, CallError, Outcome, Settled, UnknownOutcome};
 use crate::ledger::{
-    Account, AccountBalance, AccountFilter, CreateResult, QueryAccountsFilter,
-    QueryTransfersFilter, ResolveFlags, ResolveOutcome, ResolveResult, Timestamp, Transfer,
+    Account, AccountBalance, AccountFilter, Capacity, Command, CommandResult, CreateResult,
+    QueryAccountsFilter, QueryTransfersFilter, ResolveFlags, ResolveOutcome, ResolveResult,
+    Timestamp, Transfer,
 };
 use crate::wire::{Kind, Reply, Request, StatusReport};
 
@@ -159,6 +160,17 @@ impl Client {
             };
             ids.iter().map(settled).collect()
         }))
+    }
+
+    /// Raises how many accounts may exist and how many holds may be open; a number of 0 leaves that one as it is.
+    /// The reason is kept in the log.
+    ///
+    /// Of an outcome that is unknown the capacity in the status tells more, and the same command may be given again:
+    /// one that was obeyed before changes nothing (`capacity_unchanged`).
+    pub fn raise_capacity(&self, capacity: Capacity, reason: &str) -> Outcome<CommandResult> {
+        let command = Command::RaiseCapacity(capacity);
+        let request = Request::Command { command, reason: reason.to_owned() };
+        opened!(self.call(&request), Reply::Command).into()
     }
 
     /// Asks how the server is.

@@ -53,7 +53,7 @@ impl Call {
     /// Whether it can change the ledger.
     pub(super) fn is_write(&self) -> bool {
         match self.kind() {
-            Kind::CreateAccounts | Kind::CreateTransfers => true,
+            Kind::CreateAccounts | Kind::CreateTransfers | Kind::Command => true,
             Kind::ResolveTransfers => self.header.flags != 0,
             _ => false,
         }

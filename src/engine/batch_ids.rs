@@ -1,5 +1,7 @@
 //! The ids that one batch itself names, so that its duplicates find each other.
 
+use crate::limits::EVENTS_PER_BATCH_MAX;
+
 /// What a batch says of one id.
 #[derive(Debug, Clone, Copy)]
 struct Named {
@@ -19,6 +21,7 @@ pub(super) struct BatchIds {
 impl BatchIds {
     /// Starts a batch that names at most that many ids.
     pub(super) fn start(&mut self, ids: usize) {
+        assert!(ids <= 2 * EVENTS_PER_BATCH_MAX, "each event names one id, and one hold at most");
         self.named.clear();
         self.places.clear();
         self.places.resize((ids * 2).next_power_of_two().max(8), 0);

@@ -19,7 +19,7 @@ use super::sequence::Tip;
 use super::source::Source;
 use super::submission::{Polled, Release, Submission};
 use super::turn::{Permit, Turn};
-use crate::ledger::{Op, Timestamp};
+use crate::ledger::{Capacity, Op, Timestamp};
 use crate::limits::{EVENTS_PER_BATCH_MAX, EVENTS_PER_REQUEST_MAX};
 use crate::log::Frame;
 use crate::wire::{Reply, Request, RequestError};
@@ -59,6 +59,7 @@ impl<O: Owners> Engine<O> {
 
     /// Goes on behind the end of a log that was replayed.
     pub fn continue_from(&mut self, tip: Tip) {
+        assert!(self.activity.is_none(), "a log ends between two batches");
         self.parts.sequence.continue_from(tip);
         self.parts.releases.commit(tip.op);
     }
@@ -70,7 +71,7 @@ impl<O: Owners> Engine<O> {
         self.parts.crew.receive();
         let (digest, next_expiry) = self.parts.crew.survey();
         self.parts.sequence.next_expiry = next_expiry;
-        digest
+        digest.wrapping_add(self.parts.books.digest())
     }
 
     /// Takes in a request. Its answer comes out of [`Self::poll_release`].
@@ -151,6 +152,7 @@ impl<O: Owners> Engine<O> {
     fn next_activity(&mut self, now: Timestamp, permit: Permit) -> Option<Activity> {
         self.parts.now = now;
         let base = self.parts.sequence.base(now);
+        assert!(base >= self.parts.sequence.tip().timestamp, "timestamps only ascend");
         for turn in self.last_turn.next_ones() {
             let activity = match turn {
                 Turn::Reads => {
@@ -184,6 +186,10 @@ impl<O: Owners> Engine<O> {
                 self.parts.reply(member.submission.source, Reply::Error(error));
             }
             assert!(gathered.events <= EVENTS_PER_BATCH_MAX, "a batch keeps to its bounds");
+            assert!(
+                gathered.members.len() <= gathered.events,
+                "a request without events is answered without a batch"
+            );
             let activity = Activity::batch(gathered, base);
             if activity.is_some() {
                 return activity;
@@ -195,6 +201,12 @@ impl<O: Owners> Engine<O> {
     /// Takes a frame into memory.
     pub(super) fn written(&mut self, frame: Frame) -> Arc<Frame> {
         assert!(self.parts.crew.answers.is_empty(), "every answer was used");
+        let (header, tip) = (frame.header(), self.parts.sequence.tip());
+        assert_eq!(
+            (header.op, header.end()),
+            (tip.op, tip.position),
+            "the tip is behind the frame"
+        );
         let frame = Arc::new(frame);
         self.parts.past.push(Arc::clone(&frame));
         frame
@@ -202,6 +214,7 @@ impl<O: Owners> Engine<O> {
 
     /// Parks the requests that need old records, and goes on with the others.
     fn set_aside(&mut self, mut activity: Activity, cold: &[Cold]) {
+        assert!(!cold.is_empty(), "nothing is set aside without a need");
         self.parts.crew.give_up();
         let mut needs = BTreeMap::new();
         let mut out = Vec::new();
@@ -211,6 +224,7 @@ impl<O: Owners> Engine<O> {
         }
         for head in self.order.set_aside(out) {
             let loads = needs.remove(&head).unwrap_or_default();
+            assert!(!loads.is_empty(), "whoever stands at the head of a line waits for something");
             self.parts.past.loads.park(head, loads);
         }
         self.resume_ready();
@@ -228,6 +242,7 @@ impl<O: Owners> Engine<O> {
                 self.parts.reply(member.submission.source, Reply::Error(error.clone()));
             }
         }
+        assert_eq!(self.order.waiting_events(), 0, "all that could have been ordered is refused");
     }
 
     /// Takes note that everything up to `op` is committed.
@@ -239,7 +254,9 @@ impl<O: Owners> Engine<O> {
 
     /// The next answer whose op is committed.
     pub fn poll_release(&mut self) -> Option<Release> {
-        self.parts.releases.poll()
+        let release = self.parts.releases.poll()?;
+        assert!(release.op() <= self.committed(), "nothing is told before it is committed");
+        Some(release)
     }
 
     /// Whether nothing is under way and nothing waits, neither for its turn nor for the log.
@@ -299,6 +316,12 @@ impl<O: Owners> Engine<O> {
     #[must_use]
     pub const fn next_expiry(&self) -> Option<Timestamp> {
         self.parts.sequence.next_expiry
+    }
+
+    /// How much there may be now.
+    #[must_use]
+    pub const fn capacity(&self) -> Capacity {
+        self.parts.books.capacity()
     }
 
     /// The numbers that `status` shows.

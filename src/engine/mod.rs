@@ -38,7 +38,7 @@ mod turn;
 mod work;
 
 pub use audit::{Audited, TrialBalance};
-pub use books::{Capacity, EngineCounts};
+pub use books::EngineCounts;
 pub use core::Engine;
 pub use fair::Fair;
 pub use hash::IdHasher;

@@ -88,6 +88,7 @@ impl Order {
         let key = line_of(submission.source);
         self.arrivals += 1;
         let arrival = Arrival(self.arrivals);
+        assert!(submission.request.events() <= EVENTS_PER_BATCH_MAX, "a request fits a batch");
         let is_write = submission.request.is_write();
         let events = submission.request.events();
         let line = self.line(key);
@@ -157,10 +158,13 @@ impl Order {
     pub(super) fn resume(&mut self, head: Arrival) {
         let Some(key) = self.parked.remove(&head) else { unreachable!("who goes on stood aside") };
         let line = self.line(key);
+        let first = line.waiting.front().map(|waiting| waiting.arrival);
+        assert_eq!(first, Some(head), "who stood aside is still the first of its line");
         assert!(line.parked && !line.queued, "a connection stands aside or has its turns");
         line.parked = false;
         line.queued = true;
         let events = events_of(line);
+        assert!(self.parked_events >= events, "what goes on was counted as parked");
         self.events += events;
         self.parked_events -= events;
         self.ring.push_back(key);
@@ -204,6 +208,8 @@ impl Order {
             }
             taken.extend(self.reads.pop_front());
         }
+        let is_write = |read: &Waiting| read.submission.request.is_write();
+        assert!(!taken.iter().any(is_write), "a write has its place in a line, not among reads");
         taken
     }
 
@@ -224,6 +230,11 @@ impl Order {
         if group.members.is_empty() {
             self.take_large(kind, &mut group);
         }
+        assert!(group.events <= EVENTS_PER_BATCH_MAX, "a batch keeps to its bounds");
+        assert!(
+            group.members.iter().all(|member| member.submission.request.kind() == kind),
+            "a batch is of one kind"
+        );
         self.large_next = !group.members.iter().any(|member| is_large(&member.submission.request));
         (!group.members.is_empty()).then_some(group)
     }
@@ -276,8 +287,11 @@ impl Order {
             };
             let request = &head.submission.request;
             let events = request.events();
+            // Each command has a frame of its own.
+            let is_alone = kind != Kind::Command || group.members.is_empty();
             let fits = request.kind() == kind
                 && wanted(request)
+                && is_alone
                 && group.events + events <= EVENTS_PER_BATCH_MAX;
             let read = !request.is_write();
             if !fits && !read {
@@ -285,6 +299,7 @@ impl Order {
                 return;
             }
             let Some(waiting) = line.waiting.pop_front() else { return };
+            assert!(self.requests > 0, "what is taken was counted");
             self.requests -= 1;
             if read {
                 self.reads.push_back(waiting);
@@ -310,7 +325,7 @@ fn is_large(request: &Request) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::{Account, Transfer};
+    use crate::ledger::{Account, Capacity, Command, Transfer};
     use crate::log::Principal;
 
     fn submission(slot: u32, correlation: u64, request: Request) -> Submission {
@@ -357,6 +372,27 @@ mod tests {
         order.push(submission(3, 11, transfers(1)));
         let mut next = || order.take_writes().map(|group| correlations(&group));
         assert_eq!((next(), next(), next()), (Some(vec![11]), Some(vec![1]), None));
+    }
+
+    #[test]
+    fn each_command_has_a_batch_of_its_own() {
+        let mut order = Order::default();
+        let command = || Request::Command {
+            command: Command::RaiseCapacity(Capacity { accounts_max: 1, holds_max: 1 }),
+            reason: "a reason".to_owned(),
+        };
+        for slot in 0..3 {
+            order.push(submission(slot, u64::from(slot), command()));
+            order.push(submission(slot, 10 + u64::from(slot), transfers(1)));
+        }
+        let mut batches = Vec::new();
+        while let Some(group) = order.take_writes() {
+            batches.push(correlations(&group).len());
+        }
+        batches.sort_unstable();
+        assert_eq!(batches.iter().sum::<usize>(), 6);
+        assert!(batches.len() >= 4 && batches[..3] == [1, 1, 1], "{batches:?}");
+        assert_eq!(order.waiting_events(), 0);
     }
 
     #[test]

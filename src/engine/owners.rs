@@ -80,7 +80,9 @@ pub fn perform(partition: &mut Partition, job: Job) -> Job {
             Job::Load(work)
         }
         Job::Apply(mut work) => {
+            let accounts = partition.accounts() + work.created_accounts.len();
             partition.apply(&mut work);
+            assert_eq!(partition.accounts(), accounts, "accounts are added, and none goes");
             work.clear();
             Job::Apply(work)
         }
@@ -114,6 +116,7 @@ fn answer(partition: &Partition, read: Read) -> Answer {
         ),
         Read::Scan(mut cursor) => {
             let at_end = cursor.advance(partition);
+            assert!(at_end || cursor.is_under_way(), "a slice looks at something");
             Answer::Scan(cursor, at_end)
         }
         Read::Found(cursor) => Answer::Found(cursor.collect(partition)),
@@ -160,6 +163,7 @@ impl Owners for Inline {
     }
 
     fn send(&mut self, owner: usize, job: Job) {
+        assert!(owner < self.partitions.len(), "owner {owner} of {}", self.partitions.len());
         let done = perform(&mut self.partitions[owner], job);
         self.done.push_back((owner, done));
     }

@@ -230,7 +230,9 @@ impl Partition {
     /// The holds of the partition that have ended by `now`, first ones first, at most `limit`.
     #[must_use]
     pub fn expired(&self, now: Timestamp, limit: usize) -> Vec<Transfer> {
-        self.holds.expired(now, limit)
+        let ended = self.holds.expired(now, limit);
+        assert!(ended.len() <= limit, "no more holds end at once than a batch has room for");
+        ended
     }
 }
 

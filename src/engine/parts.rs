@@ -1,6 +1,6 @@
 //! What all kinds of work share.
 
-use super::books::{Books, Capacity};
+use super::books::Books;
 use super::crew::Crew;
 use super::fair::Fair;
 use super::hash::IdHasher;
@@ -12,7 +12,7 @@ use super::sequence::{Sequence, Tip};
 use super::source::Source;
 use super::stage::Stage;
 use super::submission::Release;
-use crate::ledger::Timestamp;
+use crate::ledger::{Capacity, Timestamp};
 use crate::log::Layout;
 use crate::wire::Reply;
 
@@ -29,6 +29,8 @@ pub struct EngineOptions {
     pub holds_max: u64,
     /// Bytes of the newest frames kept in memory.
     pub recent_bytes_max: u64,
+    /// Bytes that accounts and holds may take at most: a capacity that needs more is refused.
+    pub state_bytes_max: u64,
 }
 
 /// The parts of the engine that a kind of work may use: all but the queue in front of it.
@@ -56,18 +58,17 @@ pub(super) struct Parts<O> {
 
 impl<O: Owners> Parts<O> {
     pub(super) fn new(owners: O, options: &EngineOptions, tip: Tip) -> Self {
-        let EngineOptions { layout, hash_key, accounts_max, holds_max, recent_bytes_max } =
-            *options;
+        let EngineOptions { layout, hash_key, accounts_max, holds_max, .. } = *options;
         let partitions = owners.partitions();
         Self {
             crew: Crew::new(owners, IdHasher::new(hash_key)),
             sequence: Sequence::new(layout, tip),
-            past: Past::new(recent_bytes_max),
+            past: Past::new(options.recent_bytes_max),
             stage: Stage::new(partitions),
             scans: Fair::default(),
             now: Timestamp(0),
             releases: Releases::new(tip.op),
-            books: Books::new(Capacity { accounts_max, holds_max }),
+            books: Books::new(Capacity { accounts_max, holds_max }, options.state_bytes_max),
         }
     }
 
@@ -75,6 +76,11 @@ impl<O: Owners> Parts<O> {
         let Self { crew, sequence, past, stage, scans, now, releases, books } = self;
         let crew = crew.with_owners(hand_over);
         Parts { crew, sequence, past, stage, scans, now, releases, books }
+    }
+
+    /// The digest of the whole state before the batch that the owners have loaded.
+    pub(super) fn digest_before(&self) -> u64 {
+        self.crew.digest_before().wrapping_add(self.books.digest())
     }
 
     /// Answers once all that is ordered now is committed.

@@ -4,7 +4,7 @@
 //! with what the log says came of it, byte for byte.
 
 use super::core::Engine;
-use super::kinds::{Activity, Led};
+use super::kinds::{Act, Activity, Led};
 use super::owners::Owners;
 use super::past::Records;
 use crate::log::{Frame, FrameKind, FrameView, RecordError};
@@ -70,7 +70,7 @@ impl<O: Owners> Engine<O> {
         if header.op != after.next() {
             return Err(ReplayError::OutOfOrder { op, position, after: after.0 });
         }
-        if header.kind == FrameKind::Command {
+        if header.kind == FrameKind::Command && !Act::is_known(frame) {
             return Err(ReplayError::UnknownCommand { op, position });
         }
         self.parts.sequence.begin_replay(&header);
@@ -78,6 +78,7 @@ impl<O: Owners> Engine<O> {
             if header.state_digest != self.state_digest() {
                 return Err(ReplayError::State { op, position });
             }
+            assert!(header.end() > self.end().position, "each frame stands behind the one before");
             self.parts.sequence.end_replay();
             self.parts.sequence.step_over(header.end(), header.op, header.timestamp);
             self.handle_committed(header.op);
@@ -87,6 +88,7 @@ impl<O: Owners> Engine<O> {
             return Err(ReplayError::Decision { op, position, what: "nothing rather" });
         };
         self.parts.sequence.end_replay();
+        assert_eq!(decided.header().op, header.op, "a frame is decided again as the op that it is");
         let decided = self.written(decided);
         self.handle_committed(decided.header().op);
         compare(&decided, frame)
@@ -114,6 +116,7 @@ impl<O: Owners> Engine<O> {
                 Led::Done => return Ok(None),
                 Led::Written(frame) => {
                     self.parts.past.loads.forget_replayed();
+                    assert!(self.parts.crew.is_at_rest(), "the owners answer at once");
                     return Ok(Some(frame));
                 }
             }

@@ -68,8 +68,10 @@ impl ScanCursor {
         let added = if self.looked_at.is_some() { rows - self.rows } else { 0 };
         self.rows = rows;
         let mut budget = SCAN_ROWS_PER_SLICE + 2 * added;
+        assert!(budget > added, "a slice gets further than the table grows");
         let (min, max) = self.filter.bounds();
         let (first, end) = (table.first_since(min.0), table.first_since(max.0 + 1));
+        assert!(first <= end && end <= rows, "slots stand in the order of their timestamps");
         if self.reversed {
             let (mut low, mut high) = self.looked_at.unwrap_or((end, end));
             while high < end && budget > 0 {
@@ -103,6 +105,11 @@ impl ScanCursor {
             self.looked_at = Some((low, high));
             high == end || self.found.len() == self.limit
         }
+    }
+
+    /// Whether a slice has been done.
+    pub(super) const fn is_under_way(&self) -> bool {
+        self.looked_at.is_some()
     }
 
     /// The accounts that were found, as they are now. Nothing may be left to look at.

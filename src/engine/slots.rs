@@ -26,8 +26,9 @@ const _: () = assert!(MOVES > 2 * 1_024 / FILLS[0]);
 /// The slot plus 1 in the lower half, so that 0 is an empty place, and the mark of the hash above.
 type Entry = u64;
 
-/// In a table that is being moved: an entry that was removed.
+/// In a table that is being moved: an entry that was removed. It keeps the chains whole.
 const REMOVED: Entry = u32::MAX as u64;
+const REMOVED_SLOT: u32 = slot_of(REMOVED);
 
 /// A map from ids to slots.
 #[derive(Debug)]
@@ -73,11 +74,11 @@ impl Slots {
     #[inline]
     pub(super) fn find(&self, hash: u64, is_it: impl Fn(u32) -> bool) -> Option<u32> {
         let (shard, mark) = self.shard(hash);
-        let found = place_in(&shard.entries, mark, &is_it).map(|at| slot_of(shard.entries[at]));
+        let found = find_in(&shard.entries, mark, &is_it);
         if found.is_some() || shard.old.is_empty() {
             return found;
         }
-        place_in(&shard.old, mark, &is_it).map(|at| slot_of(shard.old[at]))
+        find_in_old(&shard.old, mark, &is_it)
     }
 
     /// Adds the slot of an id that is not there yet.
@@ -91,6 +92,10 @@ impl Slots {
         }
         put(&mut shard.entries, u64::from(mark) << 32 | (u64::from(slot) + 1));
         shard.used += 1;
+        assert!(
+            shard.used < shard.entries.len(),
+            "there is always an empty place at which a search ends"
+        );
     }
 
     /// Removes the slot of an id with that hash for which `is_it` holds.
@@ -102,10 +107,11 @@ impl Slots {
             removed = Some(slot_of(entries[at]));
             close_gap(entries, at);
         }
-        if let Some(at) = place_in(old, mark, &is_it) {
+        if let Some(at) = place_in(old, mark, &|slot| slot != REMOVED_SLOT && is_it(slot)) {
             removed = Some(slot_of(old[at]));
             old[at] = REMOVED;
         }
+        assert!(*used > 0 || removed.is_none(), "what is removed was there");
         *used -= usize::from(removed.is_some());
         removed
     }
@@ -145,6 +151,7 @@ impl Shard {
         assert!(self.old.is_empty(), "a table is moved before its successor is full");
         let places = (self.entries.len() * 2).max(PLACES_MIN);
         self.old = std::mem::replace(&mut self.entries, vec![0; places]);
+        assert!(self.used * 2 <= places, "what is to be moved leaves half of the table free");
     }
 }
 
@@ -158,9 +165,9 @@ fn next(entries: &[Entry], at: usize) -> usize {
     (at + 1) & (entries.len() - 1)
 }
 
-/// The place of an entry.
+/// The slot of an entry, in a table without removed ones.
 #[inline]
-fn place_in(entries: &[Entry], mark: u32, is_it: &impl Fn(u32) -> bool) -> Option<usize> {
+fn find_in(entries: &[Entry], mark: u32, is_it: &impl Fn(u32) -> bool) -> Option<u32> {
     if entries.is_empty() {
         return None;
     }
@@ -170,11 +177,33 @@ fn place_in(entries: &[Entry], mark: u32, is_it: &impl Fn(u32) -> bool) -> Optio
         if entry == 0 {
             return None;
         }
-        if mark_of(entry) == mark && entry != REMOVED && is_it(slot_of(entry)) {
+        if mark_of(entry) == mark && is_it(slot_of(entry)) {
+            return Some(slot_of(entry));
+        }
+        at = next(entries, at);
+    }
+}
+
+/// The slot of an entry, in a table that is being moved.
+#[cold]
+#[inline(never)]
+fn find_in_old(old: &[Entry], mark: u32, is_it: &impl Fn(u32) -> bool) -> Option<u32> {
+    find_in(old, mark, &|slot| slot != REMOVED_SLOT && is_it(slot))
+}
+
+/// The place of an entry.
+fn place_in(entries: &[Entry], mark: u32, is_it: &impl Fn(u32) -> bool) -> Option<usize> {
+    if entries.is_empty() {
+        return None;
+    }
+    let mut at = home(entries, mark);
+    while entries[at] != 0 {
+        if mark_of(entries[at]) == mark && is_it(slot_of(entries[at])) {
             return Some(at);
         }
         at = next(entries, at);
     }
+    None
 }
 
 #[inline]

@@ -39,6 +39,7 @@ impl<S: Storage> StoredLog<S> {
             return FrameView::parse(self.cluster, position, self.frame.bytes())
                 .map_err(|source| RecordError::Damaged { position, source });
         }
+        assert!(!position.is_none(), "no frame stands at the position that means none");
         self.frame_position = Position::NONE;
         let view = self.records.read_frame(position, &mut self.frame)?;
         self.frame_position = position;
@@ -81,6 +82,11 @@ impl<S: Storage> Records for StoredLog<S> {
 pub fn created_in(scanned: Scanned<'_>, timestamp: u64, found: &mut bool) -> ControlFlow<()> {
     let Scanned::Created(transfers) = scanned else { return ControlFlow::Continue(()) };
     // Transfers are created in the order of their timestamps.
+    assert!(
+        transfers.first().map(|first| first.timestamp)
+            <= transfers.last().map(|last| last.timestamp),
+        "transfers stand in the order of their timestamps"
+    );
     let at = transfers.partition_point(|transfer| transfer.timestamp < timestamp);
     match transfers.get(at) {
         None => ControlFlow::Continue(()),
@@ -117,6 +123,7 @@ impl<S: Storage> CommittedLog for StoredLog<S> {
         while position < end {
             let view = self.view(position)?;
             let (op, after) = (view.header().op, view.header().end());
+            assert!(after > position, "each frame ends behind its start");
             let visited = visit_frame(&view, visit);
             if after >= end {
                 break;
@@ -149,11 +156,13 @@ pub fn visit_frame(
 /// The transfers that a frame created.
 pub fn created(view: &FrameView<'_>) -> Vec<Transfer> {
     let mut refusals = view.refusals().iter().peekable();
-    (0_u32..)
+    let created = (0_u32..)
         .zip(view.transfers())
         .filter(|(index, _)| refusals.next_if(|refusal| refusal.index == *index).is_none())
         .map(|(_, entry)| entry.transfer)
-        .collect()
+        .collect();
+    assert!(refusals.peek().is_none(), "refusals stand in the order of the events");
+    created
 }
 
 /// The balance of one side after the event of that index.

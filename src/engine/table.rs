@@ -187,6 +187,7 @@ impl AccountTable {
     /// Adds an account, whose id is not there yet.
     pub(super) fn insert(&mut self, hash: u64, account: &Account) {
         let slot = place(self.rows);
+        assert!(account.timestamp != 0 && account.id != 0, "what is added was decided");
         assert!(slot < u32::MAX - 1, "capacity is limited to fewer accounts");
         assert!(
             slot == 0 || self.timestamp(slot - 1) < account.timestamp,
@@ -216,6 +217,7 @@ impl AccountTable {
 
     /// The whole account.
     pub(super) fn account(&self, slot: u32) -> Account {
+        assert!((slot as usize) < self.rows, "a slot that was found has its row");
         let dense = self.dense(slot);
         let cold = self.cold(slot);
         Account {
@@ -266,6 +268,7 @@ impl AccountTable {
                 high = middle;
             }
         }
+        assert!(low <= self.rows(), "the search stays within the table");
         low
     }
 

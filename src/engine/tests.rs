@@ -50,6 +50,7 @@ impl Bench {
             accounts_max: 1 << 20,
             holds_max: 1 << 20,
             recent_bytes_max: 64 << 10,
+            state_bytes_max: 1 << 30,
         };
         let tip =
             Tip { position: layout.first(), op: Op(0), epoch: Epoch(1), timestamp: Timestamp(0) };

@@ -8,6 +8,7 @@ mod allocator;
 mod clock;
 mod directory;
 mod file_lock;
+mod machine;
 mod map;
 pub mod memory;
 mod open_files;
@@ -28,6 +29,7 @@ pub use directory::{
     DIRECTORY_MODE, Directory, DirectoryFile, FILE_MODE, is_in_memory, make_directories,
 };
 pub use file_lock::{is_locked, lock_file};
+pub use machine::machine_memory_bytes;
 pub use map::{FileMap, forget_cached};
 pub use open_files::raise_open_files;
 pub use prefetch::prefetch_read;

@@ -5,7 +5,7 @@
 //! forgery, which is what the chain of the log is for.
 
 use super::decide::DenseRow;
-use super::{Account, CreateResult};
+use super::{Account, Capacity, CommandResult, CreateResult};
 
 const SEEDS: [u64; 4] =
     [0x9e37_79b9_7f4a_7c15, 0xbf58_476d_1ce4_e5b9, 0x94d0_49bb_1331_11eb, 0xd6e8_feb8_6659_fd93];
@@ -67,6 +67,19 @@ pub fn outcomes(results: &[CreateResult]) -> u64 {
     (0_u64..)
         .zip(results)
         .fold(0, |sum: u64, (index, result)| sum.wrapping_add(outcome(index, result)))
+}
+
+/// What came of a command.
+#[must_use]
+pub fn command(result: &CommandResult) -> u64 {
+    let head = fold(result.timestamp ^ SEEDS[2], u64::from(result.status) ^ SEEDS[3]);
+    result.values.iter().fold(head, |hash, &value| mix(hash, u128::from(value)))
+}
+
+/// A capacity that a command has raised. One that the first frame gives is no part of the state.
+#[must_use]
+pub const fn raised_capacity(capacity: Capacity) -> u64 {
+    mix(mix(SEEDS[1], capacity.accounts_max as u128), capacity.holds_max as u128)
 }
 
 /// Ids that a batch fenced or released, in order.

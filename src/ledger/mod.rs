@@ -9,6 +9,7 @@ pub mod digest;
 
 mod account;
 mod balance;
+mod command;
 mod explanations;
 mod filter;
 pub mod model;
@@ -23,6 +24,7 @@ pub const RULES_VERSION: u32 = 1;
 
 pub use account::{Account, AccountFlags};
 pub use balance::AccountBalance;
+pub use command::{Capacity, Command, CommandResult, CommandWords};
 pub use explanations::Explanation;
 pub use filter::{
     AccountFilter, AccountFilterFlags, FilterError, PendingStatus, QueryAccountsFilter,
@@ -31,5 +33,5 @@ pub use filter::{
 pub use numbers::{Op, Timestamp};
 pub use resolve::{ResolveFlags, ResolveOutcome, ResolveResult};
 pub use result::CreateResult;
-pub use status::{CreateAccountStatus, CreateTransferStatus};
+pub use status::{CommandStatus, CreateAccountStatus, CreateTransferStatus};
 pub use transfer::{Transfer, TransferFlags};

@@ -80,6 +80,18 @@ statuses! {
 }
 
 statuses! {
+    /// The status of a command.
+    CommandStatus {
+        AccountsMaxOutOfRange = 1, "accounts_max_out_of_range";
+        HoldsMaxOutOfRange = 2, "holds_max_out_of_range";
+        AccountsMaxMustNotShrink = 3, "accounts_max_must_not_shrink";
+        HoldsMaxMustNotShrink = 4, "holds_max_must_not_shrink";
+        CapacityUnchanged = 5, "capacity_unchanged";
+        Done = 0xFFFF_FFFF, "done";
+    }
+}
+
+statuses! {
     /// The status of one event of `create_transfers`.
     CreateTransferStatus {
         LinkedEventFailed = 1, "linked_event_failed";

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::*;
 use crate::engine::{Engine, EngineOptions, IdHasher, Partition, Polled, Source, Submission, Tip};
 use crate::ledger::{Account, Op, Timestamp};
-use crate::log::{Epoch, Frame, Layout, Position};
+use crate::log::{Epoch, Frame, Layout, Position, Principal};
 use crate::wire::{ErrorCode, Reply, Request};
 
 const CORES: usize = 3;
@@ -60,6 +60,7 @@ impl Cores {
             accounts_max: 1_000,
             holds_max: 1_000,
             recent_bytes_max: 1 << 20,
+            state_bytes_max: u64::MAX,
         };
         let end =
             Tip { position: Position(8_192), op: Op(1), epoch: Epoch(1), timestamp: Timestamp(1) };
@@ -108,7 +109,11 @@ impl Cores {
 }
 
 fn submission(core: u16, correlation: u64, request: Request) -> Submission {
-    Submission { source: Source { core, slot: 0, generation: 1, correlation }, request }
+    Submission {
+        source: Source { core, slot: 0, generation: 1, correlation },
+        principal: Principal::NOBODY,
+        request,
+    }
 }
 
 fn accounts(first: u128, count: u128) -> Request {

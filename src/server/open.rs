@@ -6,7 +6,9 @@ use super::clock::{ClockError, judge_clock};
 use crate::engine::{
     Engine, EngineOptions, IdHasher, Inline, Partition, ReplayError, StoredLog, Tip,
 };
-use crate::io::{Clock, Directory, Storage, SystemClock, is_in_memory, make_directories};
+use crate::io::{
+    Clock, Directory, Storage, SystemClock, is_in_memory, machine_memory_bytes, make_directories,
+};
 use crate::ledger::{Op, RULES_VERSION, Timestamp};
 use crate::log::{
     ClusterConfig, ClusterId, CreateError, DirectoryLock, Epoch, Layout, LockError, LogEnd,
@@ -179,6 +181,7 @@ pub fn open(
         partitions,
         hash_key: random_key(),
         recent_bytes_max: RECENT_BYTES_MAX,
+        state_bytes_max: machine_memory_bytes().unwrap_or(u64::MAX),
         loss_accepted_at,
     };
     let (engine, end) = replay(&directory, &meta, options).map_err(|error| {
@@ -197,6 +200,8 @@ pub struct ReplayOptions {
     pub hash_key: u128,
     /// Bytes of the newest frames that stay in memory.
     pub recent_bytes_max: u64,
+    /// Bytes that accounts and holds may take at most.
+    pub state_bytes_max: u64,
     /// The position from which an operator gives a damaged log up.
     pub loss_accepted_at: Option<Position>,
 }
@@ -258,7 +263,7 @@ fn empty_engine(
     config: &ClusterConfig,
     options: ReplayOptions,
 ) -> Engine<Inline> {
-    let ReplayOptions { partitions, hash_key, recent_bytes_max, .. } = options;
+    let ReplayOptions { partitions, hash_key, recent_bytes_max, state_bytes_max, .. } = options;
     let hasher = IdHasher::new(hash_key);
     let owners = Inline::new((0..partitions).map(|_| Partition::new(hasher)).collect());
     let options = EngineOptions {
@@ -267,6 +272,7 @@ fn empty_engine(
         accounts_max: config.accounts_max,
         holds_max: config.holds_max,
         recent_bytes_max,
+        state_bytes_max,
     };
     let tip = Tip { position: Position::NONE, op: Op(0), epoch: Epoch(0), timestamp: Timestamp(0) };
     Engine::new(owners, options, tip)

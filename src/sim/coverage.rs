@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use crate::ledger::{CreateAccountStatus, CreateResult, CreateTransferStatus};
+use crate::ledger::{
+    CommandResult, CommandStatus, CreateAccountStatus, CreateResult, CreateTransferStatus,
+};
 
 /// A tally of the answers to create events, by kind and status.
 #[derive(Debug, Clone, Default)]
 pub struct Coverage {
     accounts: BTreeMap<u32, u64>,
     transfers: BTreeMap<u32, u64>,
+    commands: BTreeMap<u32, u64>,
     situations: BTreeMap<Situation, u64>,
 }
 
@@ -65,6 +68,11 @@ impl Coverage {
         }
     }
 
+    /// Counts the answer to a command.
+    pub fn count_command(&mut self, result: &CommandResult) {
+        *self.commands.entry(result.status).or_default() += 1;
+    }
+
     /// Counts a situation.
     pub fn count(&mut self, situation: Situation) {
         *self.situations.entry(situation).or_default() += 1;
@@ -83,6 +91,9 @@ impl Coverage {
         }
         for (status, count) in &other.transfers {
             *self.transfers.entry(*status).or_default() += count;
+        }
+        for (status, count) in &other.commands {
+            *self.commands.entry(*status).or_default() += count;
         }
         for (situation, count) in &other.situations {
             *self.situations.entry(*situation).or_default() += count;
@@ -122,7 +133,11 @@ impl Coverage {
             .iter()
             .filter(|status| !self.transfers.contains_key(&status.code()))
             .map(|status| format!("transfer: {status}"));
-        accounts.chain(transfers).collect()
+        let commands = CommandStatus::ALL
+            .iter()
+            .filter(|status| !self.commands.contains_key(&status.code()))
+            .map(|status| format!("command: {status}"));
+        accounts.chain(transfers).chain(commands).collect()
     }
 }
 
@@ -136,6 +151,10 @@ impl std::fmt::Display for Coverage {
         for (code, count) in &self.transfers {
             let name = CreateTransferStatus::from_code(*code).map_or("?", |status| status.name());
             writeln!(f, "{count:>8}  transfer: {name}")?;
+        }
+        for (code, count) in &self.commands {
+            let name = CommandStatus::from_code(*code).map_or("?", |status| status.name());
+            writeln!(f, "{count:>8}  command: {name}")?;
         }
         for (situation, count) in &self.situations {
             writeln!(f, "{count:>8}  {situation:?}")?;

@@ -15,8 +15,9 @@ use crate::engine::{
 };
 use crate::io::to_usize;
 use crate::ledger::{
-    Account, AccountBalance, AccountFilter, CreateResult, FilterError, Op, QueryAccountsFilter,
-    QueryTransfersFilter, ResolveFlags, ResolveResult, Timestamp, Transfer,
+    Account, AccountBalance, AccountFilter, Capacity, Command, CommandResult, CreateResult,
+    FilterError, Op, QueryAccountsFilter, QueryTransfersFilter, ResolveFlags, ResolveResult,
+    Timestamp, Transfer,
 };
 use crate::log::{
     ChainValue, ClusterId, Epoch, Frame, FrameBuf, FrameView, Layout, Position, Principal,
@@ -178,9 +179,8 @@ impl Harness {
 
     /// The digest of the whole state, whatever the number of partitions.
     #[must_use]
-    pub fn digest(&self) -> u64 {
-        let partitions = self.engine.owners().partitions().iter();
-        partitions.fold(0, |sum: u64, partition| sum.wrapping_add(partition.digest()))
+    pub fn digest(&mut self) -> u64 {
+        self.engine.state_digest()
     }
 
     /// Decides a log again from its start.
@@ -273,6 +273,7 @@ fn engine_over(partitions: usize, growth: &Growth) -> Engine<Inline> {
         accounts_max: 1 << 20,
         holds_max: 1 << 30,
         recent_bytes_max: 64 << 10,
+        state_bytes_max: u64::MAX,
     };
     let tip = Tip { position: layout.first(), op: Op(0), epoch: Epoch(1), timestamp: Timestamp(0) };
     Engine::new(owners, options, tip)
@@ -336,6 +337,18 @@ impl Subject for Harness {
         match self.ask(vec![request], clock, Permit::Writes).remove(0) {
             Reply::ResolveResults(results) => results,
             other => panic!("expected resolve results, not {other:?}"),
+        }
+    }
+
+    fn capacity(&mut self) -> Capacity {
+        self.engine.capacity()
+    }
+
+    fn command(&mut self, command: &Command, reason: &str, clock: Timestamp) -> CommandResult {
+        let request = Request::Command { command: *command, reason: reason.to_owned() };
+        match self.ask(vec![request], clock, Permit::Writes).remove(0) {
+            Reply::Command(result) => result,
+            other => panic!("expected the result of a command, not {other:?}"),
         }
     }
 

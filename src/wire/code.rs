@@ -123,6 +123,9 @@ codes! {
     /// The reply would exceed the bound that the client set in its hello.
     ReplyTooLarge = 105, "reply_too_large", false, true,
         "ask for fewer records, or accept larger frames";
+    /// The command is none that this server knows, or its reason is missing, too long or no text.
+    InvalidCommand = 106, "invalid_command", false, true,
+        "give a reason of 1 to 1,000 bytes of UTF-8 text, or upgrade the server";
 
     /// A filter chooses neither debits nor credits.
     FilterNoSide = 200, "filter_no_side", false, true,
@@ -176,6 +179,9 @@ codes! {
     /// A search took longer than one may.
     DeadlineExceeded = 306, "deadline_exceeded", false, true,
         "narrow the filter: a range of timestamps, a smaller limit";
+    /// The capacity that a command asks for needs more memory than the machine has.
+    CapacityTooLarge = 307, "capacity_too_large", false, true,
+        "ask for less, or give the machine more memory";
 
     /// The request was accepted, but the server went down before its outcome was known.
     Interrupted = 400, "interrupted", true, false,

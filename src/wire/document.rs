@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use super::*;
 use crate::ledger::{
-    Account, AccountFilter, CreateAccountStatus, CreateResult, CreateTransferStatus, Op,
-    ResolveResult, Transfer,
+    Account, AccountFilter, Capacity, Command, CommandResult, CommandStatus, CreateAccountStatus,
+    CreateResult, CreateTransferStatus, Op, ResolveResult, Transfer,
 };
 
 const DOCUMENT: &str = include_str!("../../docs/wire-protocol.md");
@@ -46,6 +46,10 @@ fn frames() -> Vec<(&'static str, u64, Message)> {
     let fenced = ResolveResult { timestamp: 0, outcome: 3, reserved: 0 };
     let found = ResolveResult { timestamp: base + 4, outcome: 1, reserved: 0 };
     let filter = AccountFilter { account_id: 1, limit: 10, flags: 7, ..Default::default() };
+    let capacity = Capacity { accounts_max: 2_000_000, holds_max: 0 };
+    let command = Command::RaiseCapacity(capacity);
+    let raised = Capacity { holds_max: 1_000_000, ..capacity };
+    let done = CommandResult::of_capacity(base + 5, CommandStatus::Done.code(), raised);
     let error = RequestError::new(ErrorCode::InvalidId).at(1).with_detail("id: must not be zero");
     let request = |name, correlation, request| (name, correlation, Message::Request(request));
     let reply = |name, correlation, reply| (name, correlation, Message::Reply(reply));
@@ -63,6 +67,8 @@ fn frames() -> Vec<(&'static str, u64, Message)> {
         reply("resolve_results", 6, Reply::ResolveResults(vec![found, fenced])),
         request("ping", 7, Request::Ping),
         reply("pong", 7, Reply::Pong),
+        request("command", 9, Request::Command { command, reason: "onboarding".into() }),
+        reply("command_result", 9, Reply::Command(done)),
         reply("error", 8, Reply::Error(error)),
     ]
 }
@@ -158,6 +164,9 @@ fn the_tables_of_numbers_are_complete() {
     }
     for status in CreateAccountStatus::ALL {
         assert!(count(&format!("| {} | `{status}` |", status.code())) >= 1, "{status}");
+    }
+    for status in CommandStatus::ALL {
+        assert_eq!(count(&format!("| {} | `{status}` |", status.code())), 1, "{status}");
     }
     for status in CreateTransferStatus::ALL {
         let burns = if status.burns_id() { " yes |" } else { " |" };

@@ -1,10 +1,10 @@
 //! What a frame is: its kind, and how large a body of that kind may be.
 
 use crate::ledger::{
-    Account, AccountBalance, AccountFilter, CreateResult, QueryAccountsFilter,
+    Account, AccountBalance, AccountFilter, CommandResult, CreateResult, QueryAccountsFilter,
     QueryTransfersFilter, ResolveResult, Transfer,
 };
-use crate::limits::{EVENTS_PER_REQUEST_MAX, RECORDS_PER_REPLY_MAX};
+use crate::limits::{EVENTS_PER_REQUEST_MAX, REASON_BYTES_MAX, RECORDS_PER_REPLY_MAX};
 
 /// Largest body of a frame that can be served: a full request of 128-byte records.
 pub const BODY_BYTES_MAX: u32 = 8_190 * 128;
@@ -31,6 +31,11 @@ pub(super) const HELLO_REPLY_BYTES: usize = 128;
 pub(super) const STATUS_BYTES_MAX: u32 = 64 * 1024;
 /// Bytes before the text of an error body.
 pub(super) const ERROR_FIXED_BYTES: u32 = 16;
+/// Bytes of a command before its reason.
+pub(super) const COMMAND_BYTES: u32 = 64;
+/// Largest body of a command: so large that a reason that is too long is refused as such.
+const COMMAND_BYTES_MAX: u32 = 64 * 1024;
+const _: () = assert!(REASON_BYTES_MAX < COMMAND_BYTES_MAX as usize / 2);
 /// Largest body of an error.
 pub(super) const ERROR_BYTES_MAX: u32 = 512;
 
@@ -98,6 +103,8 @@ kinds! {
     QueryAccounts = 0x0024, "query_accounts";
     /// Reads transfers by their fields.
     QueryTransfers = 0x0025, "query_transfers";
+    /// An act of an operator, which is ordered like any batch.
+    Command = 0x0030, "command";
     /// The server's answer to `hello`.
     HelloReply = 0x8001, "hello_reply";
     /// The answer to `ping`.
@@ -114,6 +121,8 @@ kinds! {
     Transfers = 0x8021, "transfers";
     /// Balance records.
     Balances = 0x8022, "balances";
+    /// The answer to `command`.
+    CommandResult = 0x8030, "command_result";
     /// A refusal.
     Error = 0x80FF, "error";
 }
@@ -179,6 +188,8 @@ impl Kind {
             Self::CreateResults => Shape::list(size_of::<CreateResult>()),
             Self::ResolveResults => Shape::list(size_of::<ResolveResult>()),
             Self::Balances => Shape::list(size_of::<AccountBalance>()),
+            Self::Command => Shape::bytes(COMMAND_BYTES, COMMAND_BYTES_MAX),
+            Self::CommandResult => Shape::one(size_of::<CommandResult>()),
             Self::StatusReply => Shape::bytes(0, STATUS_BYTES_MAX),
             Self::Error => Shape::bytes(ERROR_FIXED_BYTES, ERROR_BYTES_MAX),
         }
@@ -198,6 +209,7 @@ impl Kind {
                 Self::Transfers
             }
             Self::GetAccountBalances => Self::Balances,
+            Self::Command => Self::CommandResult,
             _ => return None,
         })
     }

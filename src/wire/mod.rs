@@ -8,6 +8,7 @@
 mod body;
 mod code;
 mod error;
+mod command;
 mod frame;
 mod header;
 mod hello;
@@ -18,6 +19,7 @@ mod status;
 
 pub use body::BodyBuffer;
 pub use code::ErrorCode;
+pub use command::is_reason;
 pub use error::{ProtocolError, RequestError};
 pub use frame::{FrameFields, append_frame, begin_frame, seal_frame};
 pub use header::{HEADER_BYTES, Header, MAGIC, VERSION, VERSION_FIXED};

@@ -4,7 +4,9 @@ use super::frame::{FrameFields, append_frame, begin_frame, records, seal_frame};
 use super::header::Header;
 use super::kind::Kind;
 use super::{ProtocolError, RequestError, StatusReport};
-use crate::ledger::{Account, AccountBalance, CreateResult, Op, ResolveResult, Transfer};
+use crate::ledger::{
+    Account, AccountBalance, CommandResult, CreateResult, Op, ResolveResult, Transfer,
+};
 
 /// Which request is answered, and what state the answer reflects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -37,6 +39,8 @@ pub enum Reply {
     Transfers(Vec<Transfer>),
     /// The balances found.
     Balances(Vec<AccountBalance>),
+    /// What came of a command.
+    Command(CommandResult),
     /// How the server is.
     Status(Box<StatusReport>),
     /// The server is there.
@@ -55,6 +59,7 @@ impl Reply {
             Self::Accounts(_) => Kind::Accounts,
             Self::Transfers(_) => Kind::Transfers,
             Self::Balances(_) => Kind::Balances,
+            Self::Command(_) => Kind::CommandResult,
             Self::Status(_) => Kind::StatusReply,
             Self::Pong => Kind::Pong,
             Self::Error(_) => Kind::Error,
@@ -70,7 +75,7 @@ impl Reply {
             Self::Accounts(records) => size_of_val(records.as_slice()),
             Self::Transfers(records) => size_of_val(records.as_slice()),
             Self::Balances(records) => size_of_val(records.as_slice()),
-            Self::Status(_) | Self::Pong | Self::Error(_) => 0,
+            Self::Command(_) | Self::Status(_) | Self::Pong | Self::Error(_) => 0,
         }
     }
 
@@ -89,6 +94,7 @@ impl Reply {
             Kind::Accounts => Self::Accounts(records(body)),
             Kind::Transfers => Self::Transfers(records(body)),
             Kind::Balances => Self::Balances(records(body)),
+            Kind::CommandResult => Self::Command(bytemuck::pod_read_unaligned(body)),
             Kind::StatusReply => {
                 Self::Status(Box::new(serde_json::from_slice(body).map_err(|_| bad)?))
             }
@@ -111,6 +117,7 @@ pub fn encode_reply(to: ReplyTo, reply: &Reply, out: &mut Vec<u8>) {
         Reply::Accounts(records) => append_frame(out, fields, bytemuck::cast_slice(records)),
         Reply::Transfers(records) => append_frame(out, fields, bytemuck::cast_slice(records)),
         Reply::Balances(records) => append_frame(out, fields, bytemuck::cast_slice(records)),
+        Reply::Command(result) => append_frame(out, fields, bytemuck::bytes_of(result)),
         Reply::Status(report) => {
             // A map with text keys and plain numbers always has a JSON form.
             let text = serde_json::to_vec(report).unwrap_or_else(|_| b"{}".to_vec());

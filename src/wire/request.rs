@@ -3,8 +3,10 @@
 use super::frame::{FrameFields, append_frame, records};
 use super::header::Header;
 use super::kind::Kind;
-use super::{ErrorCode, RequestError};
-use crate::ledger::{Account, AccountFilter, QueryAccountsFilter, QueryTransfersFilter, Transfer};
+use super::{ErrorCode, RequestError, command};
+use crate::ledger::{
+    Account, AccountFilter, Command, QueryAccountsFilter, QueryTransfersFilter, Transfer,
+};
 
 /// What a client asks. A request of no events or ids is legal and answered with none.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +34,14 @@ pub enum Request {
     QueryAccounts(QueryAccountsFilter),
     /// Read transfers by their fields.
     QueryTransfers(QueryTransfersFilter),
+    /// Do what only operators do.
+    Command {
+        /// What.
+        command: Command,
+        /// Why: for whoever reads the log later. Neither empty nor longer than
+        /// [`crate::limits::REASON_BYTES_MAX`].
+        reason: String,
+    },
     /// Ask how the server is.
     Status,
     /// Ask whether the server is there.
@@ -65,6 +75,7 @@ impl Request {
             Self::GetAccountBalances(_) => Kind::GetAccountBalances,
             Self::QueryAccounts(_) => Kind::QueryAccounts,
             Self::QueryTransfers(_) => Kind::QueryTransfers,
+            Self::Command { .. } => Kind::Command,
             Self::Status => Kind::Status,
             Self::Ping => Kind::Ping,
         }
@@ -79,6 +90,7 @@ impl Request {
             Self::ResolveTransfers { ids, .. }
             | Self::LookupAccounts(ids)
             | Self::LookupTransfers(ids) => ids.len(),
+            Self::Command { .. } => 1,
             _ => 0,
         }
     }
@@ -87,7 +99,7 @@ impl Request {
     #[must_use]
     pub const fn is_write(&self) -> bool {
         match self {
-            Self::CreateAccounts(_) | Self::CreateTransfers(_) => true,
+            Self::CreateAccounts(_) | Self::CreateTransfers(_) | Self::Command { .. } => true,
             Self::ResolveTransfers { flags, .. } => *flags != 0,
             _ => false,
         }
@@ -130,6 +142,10 @@ impl Request {
                 filter.check()?;
                 Self::QueryTransfers(filter)
             }
+            Kind::Command => {
+                let (command, reason) = command::from_body(body)?;
+                Self::Command { command, reason }
+            }
             Kind::Status => Self::Status,
             Kind::Ping => Self::Ping,
             Kind::Hello => return Err(ErrorCode::HelloRepeated.into()),
@@ -160,6 +176,9 @@ pub fn encode_request(correlation: u64, request: &Request, out: &mut Vec<u8>) {
         }
         Request::QueryAccounts(filter) => append_frame(out, fields, bytemuck::bytes_of(filter)),
         Request::QueryTransfers(filter) => append_frame(out, fields, bytemuck::bytes_of(filter)),
+        Request::Command { command, reason } => {
+            append_frame(out, fields, &command::to_body(*command, reason));
+        }
         Request::Status | Request::Ping => append_frame(out, fields, &[]),
     }
 }

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::ledger::{
-    Account, AccountBalance, AccountFilter, CreateResult, FilterError, Op, QueryAccountsFilter,
-    QueryTransfersFilter, ResolveResult, Transfer,
+    Account, AccountBalance, AccountFilter, Capacity, Command, CommandResult, CreateResult,
+    FilterError, Op, QueryAccountsFilter, QueryTransfersFilter, ResolveResult, Transfer,
 };
 use crate::limits::EVENTS_PER_REQUEST_MAX;
 
@@ -33,6 +33,7 @@ fn requests() -> Vec<Request> {
     let filter = AccountFilter { account_id: 7, limit: 10, flags: 3, ..Default::default() };
     let accounts = QueryAccountsFilter { ledger: 700, limit: 5, ..Default::default() };
     let transfers = QueryTransfersFilter { pending_status: 1, limit: 5, ..Default::default() };
+    let command = Command::RaiseCapacity(Capacity { accounts_max: 9, holds_max: 0 });
     vec![
         Request::CreateAccounts(vec![account; 3]),
         Request::CreateAccounts(vec![]),
@@ -46,6 +47,7 @@ fn requests() -> Vec<Request> {
         Request::GetAccountBalances(filter),
         Request::QueryAccounts(accounts),
         Request::QueryTransfers(transfers),
+        Request::Command { command, reason: "because".into() },
         Request::Status,
         Request::Ping,
     ]
@@ -63,6 +65,7 @@ fn replies() -> Vec<Reply> {
         Reply::Accounts(vec![Account { id: 7, ..Default::default() }]),
         Reply::Transfers((1..=3).map(transfer).collect()),
         Reply::Balances(vec![AccountBalance { timestamp: 9, ..Default::default() }]),
+        Reply::Command(CommandResult::of_capacity(4, 5, Capacity::default())),
         Reply::Status(Box::new(report)),
         Reply::Pong,
         Reply::Error(error.retry_after_ms(20)),

@@ -8,6 +8,7 @@
 #![expect(clippy::print_stdout, reason = "a test says what the machine keeps it from showing")]
 
 mod bystander;
+mod capacity;
 mod clock;
 mod commands;
 mod disk;

@@ -6,8 +6,8 @@ use super::log::{Log, refusal};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::shell::fields::Fields;
 use crate::cli::table::{Field, json_row, json_rows, write_table};
-use crate::ledger::{CreateAccountStatus, CreateTransferStatus};
-use crate::log::{FrameHeader, FrameView, Principal, segment_name};
+use crate::ledger::{Command, CommandStatus, CreateAccountStatus, CreateTransferStatus};
+use crate::log::{CommandEntry, FrameHeader, FrameView, Principal, segment_name};
 
 /// What a segment holds.
 #[derive(Debug, Clone, Default)]
@@ -154,6 +154,27 @@ pub(super) const fn absent(end: Exit) -> Exit {
     }
 }
 
+/// What an operator asked for; as it stands there if this program doesn't know it.
+fn command_fields(entry: &CommandEntry) -> Vec<Field> {
+    let principal = Field::number("principal", entry.principal.0);
+    match Command::from_words(entry.kind, entry.version, entry.arguments) {
+        Some(command @ Command::RaiseCapacity(asked)) => vec![
+            Field::text("command", command.name()),
+            principal,
+            Field::number("accounts_max", asked.accounts_max),
+            Field::number("holds_max", asked.holds_max),
+        ],
+        None => {
+            let arguments = hexadecimal(bytemuck::bytes_of(&entry.arguments));
+            vec![
+                Field::text("command", format!("{}, version {}", entry.kind, entry.version)),
+                principal,
+                Field::text("arguments", arguments),
+            ]
+        }
+    }
+}
+
 fn entry_rows(frame: &FrameView<'_>) -> Vec<Vec<Field>> {
     let refusals = frame.refusals();
     let row = |index: usize, status: &'static str, fields: Vec<Field>| {
@@ -172,14 +193,8 @@ fn entry_rows(frame: &FrameView<'_>) -> Vec<Vec<Field>> {
     for (index, id) in frame.ids().iter().enumerate() {
         rows.push(row(index, frame.header().kind.name(), vec![Field::number("id", *id)]));
     }
-    for (index, command) in frame.commands().iter().enumerate() {
-        let status = if refusal(refusals, index).is_some() { "refused" } else { "done" };
-        let kind = Field::number("kind", command.kind);
-        let version = Field::number("version", command.version);
-        let principal = Field::number("principal", command.principal.0);
-        let arguments =
-            Field::text("arguments", hexadecimal(bytemuck::bytes_of(&command.arguments)));
-        rows.push(row(index, status, vec![kind, version, principal, arguments]));
+    for (index, entry) in frame.commands().iter().enumerate() {
+        rows.push(row(index, command_status(refusal(refusals, index)), command_fields(entry)));
     }
     if let Some(genesis) = frame.genesis() {
         let cluster = Field::text("cluster", format!("{:032x}", genesis.cluster));
@@ -209,6 +224,12 @@ pub(super) fn account_status(refusal: Option<u32>) -> &'static str {
 pub(super) fn transfer_status(refusal: Option<u32>) -> &'static str {
     let Some(code) = refusal else { return CreateTransferStatus::Created.name() };
     CreateTransferStatus::from_code(code).map_or("unknown_status", CreateTransferStatus::name)
+}
+
+/// The name of what came of a command; none is `done`.
+fn command_status(refusal: Option<u32>) -> &'static str {
+    let Some(code) = refusal else { return CommandStatus::Done.name() };
+    CommandStatus::from_code(code).map_or("unknown_status", CommandStatus::name)
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {

@@ -85,6 +85,7 @@ pub(super) fn operation_name(request: &Request) -> &'static str {
         Request::GetAccountBalances(_) => "get-account-balances",
         Request::QueryAccounts(_) => "query-accounts",
         Request::QueryTransfers(_) => "query-transfers",
+        Request::Command { command, .. } => command.name(),
         Request::Status => "status",
         Request::Ping => "ping",
     }

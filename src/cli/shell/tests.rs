@@ -310,6 +310,7 @@ impl Remote for ModelRemote {
             Request::QueryTransfers(filter) => {
                 Reply::Transfers(model.query_transfers(filter).map_err(rejected)?)
             }
+            Request::Command { command, .. } => Reply::Command(model.command(command, now)),
             Request::Status => Reply::Status(Box::default()),
             Request::Ping => Reply::Pong,
         };

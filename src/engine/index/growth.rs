@@ -27,6 +27,7 @@ impl Job {
         match self {
             Self::Double { shard, table, hasher, to } => {
                 let grown = table.doubled(hasher);
+                assert_eq!(grown.used(), table.used(), "a table grows without losing anything");
                 // The index shall be the last to hold it, and then send it to be freed here.
                 drop(table);
                 to.push((shard, grown));

@@ -132,6 +132,8 @@ impl IdIndex {
         while let Some((number, grown)) = self.grown.pop() {
             let shard = &mut self.shards[number];
             assert!(shard.lent.is_some(), "only a table that was lent comes back");
+            let lent_ids = shard.lent.as_ref().map(|lent| lent.used());
+            assert_eq!(Some(grown.used()), lent_ids, "it is the one that was lent");
             let since = std::mem::replace(&mut shard.table, grown);
             if let (Some(lent), Some(growth)) = (shard.lent.take(), &self.growth) {
                 growth.free(lent);

@@ -119,6 +119,8 @@ impl Table {
         for (id, value) in self.iter() {
             table.set(hasher.hash(id), id, value);
         }
+        assert_eq!(table.used, self.used, "every id has its place in the new table");
+        assert!(table.used * 2 <= places, "what has grown is half empty");
         table
     }
 

@@ -113,8 +113,8 @@ impl Logged for Accounts {
     const FRAME: FrameKind = FrameKind::CreateAccounts;
 
     fn write<O: Owners>(&mut self, parts: &mut Parts<O>) -> Frame {
+        let state_digest = parts.digest_before();
         let Parts { crew, sequence, books, .. } = parts;
-        let state_digest = crew.digest_before();
         let builder = sequence.start(Self::FRAME, self.batch.base);
         let results = &self.results;
         for (index, (event, result)) in (0_u32..).zip(self.batch.events.iter().zip(results)) {
@@ -145,6 +145,7 @@ impl Logged for Accounts {
                 Account { timestamp: if keep { account.timestamp } else { 0 }, ..*account }
             })
             .collect();
+        assert!(refusals.peek().is_none(), "refusals stand in the order of the events");
         Self::new(Batch::read_back(frame, events))
     }
 

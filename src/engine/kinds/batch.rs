@@ -71,7 +71,9 @@ impl<E: Copy> Batch<E> {
             arrival: Arrival::default(),
             events: request.events as usize,
         };
-        let members = frame.requests().map(member).collect();
+        let members: Vec<Member> = frame.requests().map(member).collect();
+        let asked: usize = members.iter().map(|member| member.events).sum();
+        assert_eq!(asked, events.len(), "the requests of a frame are its events");
         Self { members, events, base: frame.header().timestamp }
     }
 
@@ -166,5 +168,50 @@ impl<E: Copy> Batch<E> {
                 parts.reply(source, wrap(results[range].to_vec()));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Engine, EngineOptions, IdHasher, Inline, Partition, Permit, Polled, Tip};
+    use crate::ledger::Op;
+    use crate::log::{Epoch, Layout};
+
+    fn engine() -> Engine<Inline> {
+        let layout = Layout { segment_bytes: 64 << 20 };
+        let hash_key = 7;
+        let partition = Partition::new(IdHasher::new(hash_key));
+        let options = EngineOptions {
+            layout,
+            hash_key,
+            accounts_max: 100,
+            holds_max: 100,
+            recent_bytes_max: 1 << 20,
+            state_bytes_max: u64::MAX,
+        };
+        let (op, epoch, timestamp) = (Op(0), Epoch(1), Timestamp(0));
+        let tip = Tip { position: layout.first(), op, epoch, timestamp };
+        Engine::new(Inline::new(vec![partition]), options, tip)
+    }
+
+    #[test]
+    fn the_frame_says_who_asked() {
+        let mut engine = engine();
+        for (slot, principal) in [(3, Principal(30)), (1, Principal::NOBODY), (2, Principal(20))] {
+            let source = Source { core: 0, slot, generation: 0, correlation: 1 };
+            let request = Request::ResolveTransfers {
+                ids: (1..=u128::from(slot)).collect(),
+                flags: crate::ledger::ResolveFlags::FENCE,
+            };
+            engine.submit(Submission { source, principal, request });
+        }
+        let Polled::Frame(frame) = engine.poll(Timestamp(5), Permit::All) else {
+            panic!("a frame is due");
+        };
+        let mut asked: Vec<_> = frame.requests().map(|row| (row.events, row.principal)).collect();
+        asked.sort_unstable();
+        let expected = [(1, Principal::NOBODY), (2, Principal(20)), (3, Principal(30))];
+        assert_eq!(asked, expected);
     }
 }

@@ -93,8 +93,8 @@ impl Logged for Expiry {
     const FRAME: FrameKind = FrameKind::Expire;
 
     fn write<O: Owners>(&mut self, parts: &mut Parts<O>) -> Frame {
+        let state_digest = parts.digest_before();
         let Parts { crew, sequence, books, .. } = parts;
-        let state_digest = crew.digest_before();
         let builder = sequence.start(Self::FRAME, self.base);
         let ids: Vec<u128> = self.holds().iter().map(|hold| hold.id).collect();
         for &id in &ids {

@@ -76,8 +76,8 @@ impl Logged for Fences {
     const FRAME: FrameKind = FrameKind::Fence;
 
     fn write<O: Owners>(&mut self, parts: &mut Parts<O>) -> Frame {
-        let Parts { crew, sequence, books, .. } = parts;
-        let state_digest = crew.digest_before();
+        let state_digest = parts.digest_before();
+        let Parts { sequence, books, .. } = parts;
         let builder = sequence.start(Self::FRAME, self.batch.base);
         for &id in &self.batch.events {
             builder.push_id(id);

@@ -8,6 +8,7 @@
 
 mod accounts;
 mod batch;
+mod command;
 mod expiry;
 mod fence;
 mod reads;
@@ -16,5 +17,6 @@ mod table;
 mod transfers;
 mod verbs;
 
+pub(super) use self::command::Act;
 pub(super) use self::table::{Activity, Led};
 pub(super) use self::verbs::Cold;

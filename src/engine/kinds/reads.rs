@@ -11,6 +11,7 @@ use crate::engine::source::Source;
 use crate::engine::submission::{Release, Submission};
 use crate::engine::work::Probe;
 use crate::ledger::{Account, AccountFilter, AccountFlags, FilterError, ResolveOutcome};
+use crate::limits::{EVENTS_PER_BATCH_MAX, RECORDS_PER_REPLY_MAX};
 use crate::log::Position;
 use crate::wire::{Reply, Request, RequestError, StatusReport};
 
@@ -66,7 +67,9 @@ impl Kind for Reads {
                 | Request::QueryTransfers(_)
                 | Request::Status
                 | Request::Ping => {}
-                Request::CreateAccounts(_) | Request::CreateTransfers(_) => {
+                Request::CreateAccounts(_)
+                | Request::CreateTransfers(_)
+                | Request::Command { .. } => {
                     unreachable!("a write is no read")
                 }
             }
@@ -129,6 +132,7 @@ impl Kind for Reads {
                         let end = parts.sequence.tip().position;
                         let first = parts.past.frames.first_since(filter.timestamp_min);
                         let first = first.map(|(_, position)| position);
+                        assert!(first < Some(end), "what is searched lies before the end");
                         query(parts, source, LongRead::Transfers { filter, first, end });
                     }
                     Err(error) => refuse(parts, source, error),
@@ -138,7 +142,9 @@ impl Kind for Reads {
                     parts.reply(source, Reply::Status(Box::new(report)));
                 }
                 Request::Ping => parts.reply(source, Reply::Pong),
-                Request::CreateAccounts(_) | Request::CreateTransfers(_) => {
+                Request::CreateAccounts(_)
+                | Request::CreateTransfers(_)
+                | Request::Command { .. } => {
                     unreachable!("a write is no read")
                 }
             }
@@ -187,6 +193,7 @@ fn sort_answers<O: Owners>(parts: &mut Parts<O>) -> Answers {
 fn answer_lookup<O: Owners>(parts: &mut Parts<O>, to: Source, known: &[Option<Known>]) {
     let mut records = Vec::with_capacity(known.len());
     let mut all_recent = true;
+    assert!(known.len() <= RECORDS_PER_REPLY_MAX, "all that is asked for fits one reply");
     for known in known.iter().flatten() {
         if let Known::Created { position, .. } = known {
             let position = Position(*position);
@@ -250,6 +257,7 @@ fn answer_walk<O: Owners>(
         Ok(0) => parts.reply(to, Reply::Transfers(Vec::new())),
         Ok(last) => {
             let newest = Position(last);
+            assert!(newest < parts.sequence.tip().position, "a chain begins before the log ends");
             let read = if balances {
                 LongRead::AccountBalances { filter, newest }
             } else {
@@ -274,7 +282,7 @@ fn report<O: Owners>(parts: &Parts<O>) -> StatusReport {
         log_position: tip.position.0,
         cores: u32::try_from(parts.crew.count()).unwrap_or(u32::MAX),
         accounts: counts.accounts,
-        accounts_max: parts.books.capacity.accounts_max,
+        accounts_max: parts.books.capacity().accounts_max,
         transfers: counts.transfers,
         holds: counts.holds,
         ..StatusReport::default()
@@ -283,9 +291,11 @@ fn report<O: Owners>(parts: &Parts<O>) -> StatusReport {
 
 fn put_at<T: Clone>(list: &mut Vec<Option<T>>, tag: u32, value: T) {
     let at = tag as usize;
+    assert!(at < 2 * EVENTS_PER_BATCH_MAX, "reads are taken up to the size of a batch");
     if list.len() <= at {
         list.resize(at + 1, None);
     }
+    assert!(list[at].is_none(), "one owner has the answer");
     list[at] = Some(value);
 }
 

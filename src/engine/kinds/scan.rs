@@ -46,6 +46,7 @@ impl Kind for Slice {
         let owners = parts.crew.count();
         let filter = self.scan.filter;
         let mut cursors = std::mem::take(&mut self.scan.cursors);
+        assert!(cursors.is_empty() || cursors.len() == owners, "each owner has its own cursor");
         cursors.resize_with(owners, || ScanCursor::new(filter));
         for (owner, cursor) in cursors.into_iter().enumerate().rev() {
             parts.crew.ask(owner, Read::Scan(Box::new(cursor)));
@@ -87,6 +88,10 @@ impl Kind for Slice {
     fn answer<O: Owners>(self, parts: &mut Parts<O>) {
         if parts.scans.end() {
             let found = self.scan.merge(self.found);
+            assert!(
+                found.windows(2).all(|pair| pair[0].timestamp != pair[1].timestamp),
+                "an account is found once"
+            );
             parts.reply(self.to, Reply::Accounts(found));
         }
     }

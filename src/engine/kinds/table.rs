@@ -2,6 +2,7 @@
 
 use super::accounts::Accounts;
 use super::batch::Batch;
+use super::command::Act;
 use super::expiry::Expiry;
 use super::fence::Fences;
 use super::reads::Reads;
@@ -96,7 +97,7 @@ macro_rules! kinds {
 }
 
 kinds! {
-    logged { Transfers, Accounts, Fences, Expiry, }
+    logged { Transfers, Accounts, Fences, Expiry, Act, }
     unlogged { Reads, Slice, }
 }
 
@@ -104,11 +105,12 @@ impl Activity {
     /// The work that a frame records; none for frames that change no state of ours.
     pub(in crate::engine) fn read_back(frame: &FrameView<'_>) -> Option<Self> {
         Some(match frame.header().kind {
-            FrameKind::Genesis | FrameKind::Epoch | FrameKind::Command => return None,
+            FrameKind::Genesis | FrameKind::Epoch => return None,
             FrameKind::CreateTransfers => Self::Transfers(Transfers::read_back(frame)),
             FrameKind::CreateAccounts => Self::Accounts(Accounts::read_back(frame)),
             FrameKind::Fence => Self::Fences(Fences::read_back(frame)),
             FrameKind::Expire => Self::Expiry(Expiry::read_back(frame)),
+            FrameKind::Command => Self::Act(Act::read_back(frame)),
         })
     }
 
@@ -138,6 +140,7 @@ impl Activity {
                     _ => unreachable!("a batch is of one kind"),
                 })))
             }
+            Request::Command { .. } => Self::Act(Act::new(gathered, base)),
             Request::LookupAccounts(_)
             | Request::LookupTransfers(_)
             | Request::GetAccountTransfers(_)

@@ -113,6 +113,7 @@ impl Past {
             return Ok(created);
         }
         // What is older than the newest frames is committed, and so on the disk.
+        assert!(newest > timestamp, "later frames say nothing of it");
         let load = Load::CreatedAt { first, until: self.recent.oldest(), timestamp };
         match self.loads.find(load.key()) {
             Some(Found::CreatedAt(created)) => Ok(created),

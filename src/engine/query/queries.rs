@@ -66,6 +66,7 @@ impl Queries {
     ) -> Result<Option<Answered>, RecordError> {
         let Some((to, mut query)) = self.fair.take() else { return Ok(None) };
         let op = query.op;
+        assert!(op.0 > 0, "a read waits for the op that it reflects");
         let reply = match query.reading.step(log)? {
             Some(reply) => reply,
             None if now_ns < query.deadline_ns => {

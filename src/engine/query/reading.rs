@@ -156,6 +156,7 @@ impl Reading {
 
 /// What one slice looks at, of all from `at` on.
 fn slice_of<T>(all: &[T], at: usize) -> &[T] {
+    assert!(at < all.len() || all.is_empty(), "a read ends with its last record");
     &all[at..all.len().min(at + QUERY_RECORDS_PER_SLICE)]
 }
 
@@ -198,6 +199,11 @@ fn walk(
                 found.pop_front();
             }
         }
+        assert!(
+            transfer.debit_account_id == filter.account_id
+                || transfer.credit_account_id == filter.account_id,
+            "the chain of an account holds its own transfers"
+        );
         let links = entry.links();
         let here = *next;
         *next = if transfer.debit_account_id == filter.account_id {
@@ -226,20 +232,28 @@ fn settle(
     log: &mut impl CommittedLog,
 ) -> Result<Option<Position>, RecordError> {
     let Some(first) = first else { return Ok(None) };
+    assert!(first < end, "a search goes on within its bounds");
     let mut budget = Budget::new();
     log.scan(first, end, &mut |scanned| {
         match scanned {
             Scanned::Created(transfers) => {
                 for transfer in transfers {
-                    if transfer.has(TransferFlags::POST_PENDING_TRANSFER) {
-                        settled.insert(transfer.pending_id, PendingStatus::Posted);
+                    let status = if transfer.has(TransferFlags::POST_PENDING_TRANSFER) {
+                        PendingStatus::Posted
                     } else if transfer.has(TransferFlags::VOID_PENDING_TRANSFER) {
-                        settled.insert(transfer.pending_id, PendingStatus::Voided);
-                    }
+                        PendingStatus::Voided
+                    } else {
+                        continue;
+                    };
+                    let before = settled.insert(transfer.pending_id, status);
+                    assert_eq!(before, None, "a hold is settled once");
                 }
             }
             Scanned::Released(ids) => {
-                settled.extend(ids.iter().map(|&id| (id, PendingStatus::Expired)));
+                for &id in ids {
+                    let before = settled.insert(id, PendingStatus::Expired);
+                    assert_eq!(before, None, "a hold that is settled doesn't expire");
+                }
             }
         }
         budget.spend(&scanned)
@@ -269,6 +283,8 @@ fn search(
                     over = true;
                     return ControlFlow::Break(());
                 }
+                let newest = found.back().map_or(0, |found| found.timestamp);
+                assert!(transfer.timestamp > newest, "transfers stand in their order");
                 if timestamp >= min && matches_query(filter, transfer, settled) {
                     found.push_back(*transfer);
                     if found.len() > limit {
@@ -279,6 +295,8 @@ fn search(
         }
         budget.spend(&scanned)
     })?;
+    assert!(next.is_none_or(|next| next > first), "each slice gets further");
+    assert!(found.len() <= limit, "no more is kept than one answer holds");
     Ok(next.filter(|_| !over))
 }
 

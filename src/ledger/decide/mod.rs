@@ -8,6 +8,7 @@
 mod accounts;
 mod chain;
 mod clock;
+mod command;
 mod compare;
 mod operand;
 mod pending;
@@ -17,6 +18,7 @@ mod transfers;
 
 pub use accounts::{AccountDecider, AccountOperand};
 pub use clock::BatchClock;
+pub use command::raise_capacity;
 pub use operand::{HoldReference, HoldRow, HoldState, IdState, Operand};
 pub use rows::{DenseRow, RowReference, Rows};
 pub use transfers::{Amended, Balance, Settled, TransferDecider, TransferInput};

@@ -1,4 +1,4 @@
-//! What each status of a create operation means and what to do about it, in words for people.
+//! What each status of a create operation or a command means and what to do about it, in words for people.
 //!
 //! The matches below name every status, so that one without a text doesn't compile.
 
@@ -18,6 +18,7 @@ macro_rules! explanations {
 }
 
 mod accounts;
+mod commands;
 mod transfers;
 
 /// A status in words.
@@ -80,7 +81,7 @@ const OTHER_USER_DATA: Explanation = text(
 #[cfg(test)]
 mod tests {
     use super::Explanation;
-    use crate::ledger::{CreateAccountStatus, CreateTransferStatus};
+    use crate::ledger::{CommandStatus, CreateAccountStatus, CreateTransferStatus};
 
     #[test]
     fn texts_are_sentences_and_say_that_an_id_is_burned() {
@@ -91,6 +92,9 @@ mod tests {
             assert!(is_sentence(remedy), "{name}: {remedy}");
         };
         for status in CreateAccountStatus::ALL {
+            check(status.name(), status.explain());
+        }
+        for status in CommandStatus::ALL {
             check(status.name(), status.explain());
         }
         for status in CreateTransferStatus::ALL {

@@ -9,12 +9,14 @@
 //!
 //! - `accounts`, `transfers`, `holds`: may this event happen, and what does it change?
 //! - `batch`: slots, `imported` agreement and chains, the same for both kinds of event.
+//! - `commands`: acts of operators.
 //! - `reads`, `audit`: questions that change nothing.
 
 mod accounts;
 mod audit;
 mod batch;
 mod book;
+mod commands;
 mod holds;
 mod reads;
 mod transfers;
@@ -27,7 +29,8 @@ use std::collections::BTreeSet;
 pub use audit::LedgerTotals;
 
 use super::{
-    Account, AccountBalance, CreateResult, ResolveOutcome, ResolveResult, Timestamp, Transfer,
+    Account, AccountBalance, Capacity, CreateResult, ResolveOutcome, ResolveResult, Timestamp,
+    Transfer,
 };
 use book::Book;
 use holds::Hold;
@@ -46,6 +49,8 @@ pub struct Model {
     /// Outside the books on purpose: a burn survives the roll-back of its chain.
     burned: BTreeSet<u128>,
     fenced: BTreeSet<u128>,
+    /// How much there may be.
+    capacity: Capacity,
 }
 
 impl Model {

@@ -188,7 +188,7 @@ fn a_whole_header_of_what_is_not_known_is_told_apart_from_damage() {
     assert_eq!(with_header(bytes, 8, &[1, 0, 7, 0]), Err(FrameError::Kind(7)), "since version 2");
     let rule = with_header(bytes, 132, &[1]).map(|header| header.commit_rule);
     assert_eq!(rule, Ok(crate::log::CommitRule::Standby));
-    for (at, value) in [(132, 2), (136, 1), (12, 1), (128, 1), (60, 5), (251, 1)] {
+    for (at, value) in [(132, 2), (136, 1), (12, 1), (128, 1), (57, 0x20), (251, 1)] {
         assert_eq!(with_header(bytes, at, &[value]), Err(FrameError::Fields), "byte {at}");
     }
 }

@@ -7,7 +7,7 @@
 //! Invariant: `promised_bytes` is the sum over the entries that wait, `used` their number, and no
 //! ticket is given back twice.
 
-use crate::ledger::{CreateResult, ResolveResult};
+use crate::ledger::{CommandResult, CreateResult, ResolveResult};
 use crate::limits::ANSWER_BYTES_OWN;
 use crate::wire::{BODY_BYTES_MAX, HEADER_BYTES, Header, Kind, Request};
 
@@ -172,6 +172,7 @@ pub(super) fn reply_bytes_max(request: &Request) -> usize {
         }
         Request::QueryAccounts(filter) => limit(filter.limit),
         Request::QueryTransfers(filter) => limit(filter.limit),
+        Request::Command { .. } => size_of::<CommandResult>(),
         Request::Status => STATUS_BYTES,
         Request::Ping => 0,
     };

@@ -78,7 +78,7 @@ pub fn run(
         clock: options.clock_start.0,
         random,
         workload,
-        model: Model::new(),
+        model: Model::new().with_capacity(subject.capacity()),
         coverage: Coverage::default(),
         subject,
     };
@@ -116,6 +116,14 @@ impl<S: Subject> Run<'_, S> {
                 let subject = self.subject.resolve_transfers(&ids, fence, clock);
                 let model = self.model.resolve_transfers(&ids, fence, clock);
                 self.same("resolve_transfers", &(ids, fence), &subject, &model)?;
+            }
+            Step::Command { command, reason } => {
+                let subject = self.subject.command(&command, &reason, clock);
+                let model = self.model.command(&command, clock);
+                self.coverage.count_command(&model);
+                self.same("command", &command, &subject, &model)?;
+                let capacity = self.subject.capacity();
+                self.same("capacity", &command, &capacity, &self.model.capacity())?;
             }
             Step::Expire => {
                 let base = clock.max(self.model.last_timestamp());

@@ -2,8 +2,8 @@
 
 use crate::ledger::model::Model;
 use crate::ledger::{
-    Account, AccountBalance, AccountFilter, CreateResult, FilterError, QueryAccountsFilter,
-    QueryTransfersFilter, ResolveResult, Timestamp, Transfer,
+    Account, AccountBalance, AccountFilter, Capacity, Command, CommandResult, CreateResult,
+    FilterError, QueryAccountsFilter, QueryTransfersFilter, ResolveResult, Timestamp, Transfer,
 };
 
 /// A ledger that is held against the model.
@@ -32,6 +32,12 @@ pub trait Subject {
         fence: bool,
         clock: Timestamp,
     ) -> Vec<ResolveResult>;
+
+    /// How much there may be now.
+    fn capacity(&mut self) -> Capacity;
+
+    /// An operator acts.
+    fn command(&mut self, command: &Command, reason: &str, clock: Timestamp) -> CommandResult;
 
     /// Releases the holds that are due; at least one is. Gives their ids in order.
     fn expire(&mut self, clock: Timestamp) -> Vec<u128>;
@@ -97,6 +103,14 @@ impl Subject for Model {
         clock: Timestamp,
     ) -> Vec<ResolveResult> {
         Self::resolve_transfers(self, ids, fence, clock)
+    }
+
+    fn capacity(&mut self) -> Capacity {
+        Self::capacity(self)
+    }
+
+    fn command(&mut self, command: &Command, _: &str, clock: Timestamp) -> CommandResult {
+        Self::command(self, command, clock)
     }
 
     fn expire(&mut self, clock: Timestamp) -> Vec<u128> {

@@ -6,13 +6,14 @@
 //! predicts an answer: that is the model's business.
 
 mod accounts;
+mod commands;
 mod faults;
 mod filters;
 mod memory;
 mod transfers;
 
 use super::random::Random;
-use crate::ledger::{Account, CreateResult, Timestamp, Transfer};
+use crate::ledger::{Account, Command, CreateResult, Timestamp, Transfer};
 use memory::Memory;
 
 /// What a workload consists of. The percentages of events need not add up: they are tried in the
@@ -34,6 +35,8 @@ pub struct WorkloadOptions {
     pub percent_resolve_steps: u64,
     /// Steps that let holds expire.
     pub percent_expiry_steps: u64,
+    /// Steps in which an operator acts.
+    pub percent_command_steps: u64,
     /// Pauses of seconds, which outlast short timeouts.
     pub percent_long_pauses: u64,
     /// Requests that bring their own timestamps.
@@ -68,6 +71,7 @@ impl Default for WorkloadOptions {
             percent_account_steps: 10,
             percent_resolve_steps: 6,
             percent_expiry_steps: 8,
+            percent_command_steps: 2,
             percent_long_pauses: 10,
             percent_imported: 12,
             percent_chains: 10,
@@ -98,6 +102,13 @@ pub enum Step {
     },
     /// Holds that are due may be released now.
     Expire,
+    /// An operator acts.
+    Command {
+        /// What is done.
+        command: Command,
+        /// Why.
+        reason: String,
+    },
 }
 
 /// A stream of steps. See the [module](self).
@@ -134,6 +145,7 @@ impl Workload {
         let accounts = options.percent_account_steps;
         let resolve = accounts + options.percent_resolve_steps;
         let expiry = resolve + options.percent_expiry_steps;
+        let command = expiry + options.percent_command_steps;
         let choice = self.random.below(100);
         if self.memory.knows_no_account() {
             Step::CreateAccounts(vec![self.first_accounts()])
@@ -144,6 +156,8 @@ impl Workload {
             self.resolve_step()
         } else if choice < expiry {
             Step::Expire
+        } else if choice < command {
+            self.command_step()
         } else {
             let requests = 1 + self.random.skewed_index(self.options.requests_per_step_max);
             Step::CreateTransfers((0..requests).map(|_| self.transfer_request()).collect())

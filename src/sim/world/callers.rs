@@ -82,6 +82,7 @@ impl World {
                 vec![Request::ResolveTransfers { ids, flags }]
             }
             Step::Expire => vec![Request::Status],
+            Step::Command { command, reason } => vec![Request::Command { command, reason }],
         }
     }
 

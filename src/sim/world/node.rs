@@ -91,6 +91,7 @@ impl Node {
             partitions: options.partitions,
             hash_key: options.hash_key,
             recent_bytes_max: options.recent_bytes_max,
+            state_bytes_max: u64::MAX,
             loss_accepted_at: None,
         };
         let (engine, end) = replay(disk, &meta, replay_options)?;

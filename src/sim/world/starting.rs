@@ -225,6 +225,10 @@ impl World {
                 found => return Err(format!("after a restart there are {found:?}, not {right:?}")),
             }
         }
+        let (capacity, right) = (node.engine.capacity(), model.capacity());
+        if capacity != right {
+            return Err(format!("after a restart the capacity is {capacity:?}, not {right:?}"));
+        }
         let counted = node.engine.counts();
         let counts = (to_usize(counted.accounts), to_usize(counted.transfers));
         let right = (accounts.len(), model.transfers().count());

@@ -13,7 +13,7 @@ use super::report::{Count, Report};
 use super::serving::Query;
 use crate::engine::Load;
 use crate::io::memory::MemoryStorage;
-use crate::ledger::Op;
+use crate::ledger::{Capacity, Op};
 use crate::log::{ClusterConfig, ClusterId, LogIdentity};
 use crate::sim::random::Random;
 use crate::sim::workload::{Workload, WorkloadOptions};
@@ -148,6 +148,7 @@ impl World {
             ..WorkloadOptions::default()
         };
         let identity = LogIdentity { cluster: config.cluster, layout: config.layout() };
+        let capacity = Capacity { accounts_max: config.accounts_max, holds_max: config.holds_max };
         let troubles_per_mille = random.pick(&[0, 8, 15, 15, 25]);
         let callers = random.between(1, 5);
         let workload = Workload::new(random.next_u64(), workload);
@@ -177,7 +178,7 @@ impl World {
             open_calls: 0,
             steps_left: options.steps,
             workload,
-            auditor: Auditor::new(identity),
+            auditor: Auditor::new(identity, capacity),
             told: Op(0),
             report: Report::default(),
             quiet: false,

@@ -24,6 +24,7 @@ pub(super) fn amendment(index: u32, event: &Transfer, record: &Transfer) -> Amen
         (event.user_data_32 == 0 && record.user_data_32 != 0, INHERITED_USER_DATA_32),
     ];
     let inherited = fields.iter().filter(|(set, _)| *set).fold(0, |all, (_, bit)| all | bit);
+    assert_eq!(event.id, record.id, "an amendment leads from a record to its own event");
     Amendment::new(index, inherited, event.amount)
 }
 

@@ -34,6 +34,10 @@ impl Transfers {
 
     fn decide<O: Owners>(&self, parts: &mut Parts<O>) {
         let taken = timestamps_taken(parts.crew.answers.drain(..));
+        assert!(
+            taken.is_empty() || taken.len() == self.batch.events.len(),
+            "either every event is asked about or none"
+        );
         let newest = parts.sequence.newest_transfer;
         let mut clock = BatchClock { base: self.batch.base.0, newest };
         let stage = &mut parts.stage.transfers;
@@ -82,6 +86,7 @@ impl Kind for Transfers {
                 }
             }
         }
+        assert_eq!(homes.len(), self.batch.events.len(), "every event has its owner");
         for owner in 0..crew.count() {
             crew.work(owner).timestamps = imported;
         }
@@ -158,6 +163,8 @@ impl Logged for Transfers {
                 amend::restore(&entry.transfer, amendment)
             })
             .collect();
+        assert!(refusals.peek().is_none(), "refusals stand in the order of the events");
+        assert!(amendments.peek().is_none(), "amendments belong to created events, in their order");
         Self::new(Batch::read_back(frame, events))
     }
 
@@ -195,6 +202,7 @@ fn timestamps_taken(answers: impl Iterator<Item = (usize, Answer)>) -> Vec<bool>
     let mut taken: Vec<bool> = Vec::new();
     for (_, answer) in answers {
         if let Answer::Timestamps(mine) = answer {
+            assert!(taken.is_empty() || taken.len() == mine.len(), "all owners are asked the same");
             taken.resize(mine.len(), false);
             taken.iter_mut().zip(mine).for_each(|(all, mine)| *all |= mine);
         }

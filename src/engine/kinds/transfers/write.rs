@@ -29,11 +29,11 @@ struct Changes {
 
 /// Builds the frame, and with it what the owners have to take over.
 pub(super) fn write<O: Owners>(batch: &Batch<Transfer>, parts: &mut Parts<O>) -> Frame {
+    let state_digest = parts.digest_before();
     let Parts { crew, sequence, past, stage, books, .. } = parts;
     let stage = &mut stage.transfers;
     let kind = FrameKind::CreateTransfers;
     let position = sequence.place(kind, counts(batch, stage));
-    let state_digest = crew.digest_before();
     let builder = sequence.start(kind, batch.base);
     let changes = write_entries(batch, stage, crew, builder, position);
     batch.push_requests(builder);
@@ -41,6 +41,8 @@ pub(super) fn write<O: Owners>(batch: &Batch<Transfer>, parts: &mut Parts<O>) ->
     let outcome_digest = digest::outcomes(&stage.results);
     let frame = sequence.finish(batch.last(), outcome_digest, state_digest);
     assert_eq!(frame.position(), position, "the size of the frame was foreseen");
+    assert!(changes.created >= changes.opened + changes.closed, "one transfer, one change");
+    assert!(changes.created <= batch.events.len() as u64, "what is created was asked for");
     if changes.created > 0 {
         past.frames.push(sequence.newest_transfer, position);
     }

@@ -31,7 +31,8 @@ pub(super) fn read(model: &mut Model, request: &Request) -> Option<Reply> {
         Request::Status
         | Request::Ping
         | Request::CreateAccounts(_)
-        | Request::CreateTransfers(_) => return None,
+        | Request::CreateTransfers(_)
+        | Request::Command { .. } => return None,
     })
 }
 

@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, VecDeque};
 use super::{Auditor, Written, Wrong};
 use crate::io::to_usize;
 use crate::ledger::{
-    Account, AccountFlags, CreateAccountStatus, CreateResult, CreateTransferStatus, ResolveFlags,
-    Timestamp, Transfer, TransferFlags,
+    Account, AccountFlags, Command, CommandStatus, CreateAccountStatus, CreateResult,
+    CreateTransferStatus, ResolveFlags, Timestamp, Transfer, TransferFlags,
 };
-use crate::log::{FrameKind, FrameView};
+use crate::log::{CommandEntry, FrameKind, FrameView};
 use crate::sim::coverage::Situation;
 use crate::wire::{Reply, Request};
 
@@ -29,8 +29,20 @@ pub(super) fn requests_of(view: &FrameView<'_>) -> Result<Vec<Request>, Wrong> {
             .map(|ids| Request::ResolveTransfers { ids, flags: ResolveFlags::FENCE })
             .collect(),
         FrameKind::Expire => Vec::new(),
+        FrameKind::Command => {
+            view.commands().iter().map(|entry| command_of(view, entry)).collect::<Result<_, _>>()?
+        }
         kind => return Err(format!("a {kind:?} frame while serving")),
     })
+}
+
+fn command_of(view: &FrameView<'_>, entry: &CommandEntry) -> Result<Request, Wrong> {
+    let command = Command::from_words(entry.kind, entry.version, entry.arguments);
+    let reason = String::from_utf8(view.notes().to_vec());
+    match (command, reason) {
+        (Some(command), Ok(reason)) => Ok(Request::Command { command, reason }),
+        other => Err(format!("a frame holds the command {other:?}")),
+    }
 }
 
 fn parts<T>(events: Vec<T>, sizes: &[usize]) -> Vec<Vec<T>> {
@@ -126,6 +138,17 @@ impl Auditor {
                 }
                 Request::ResolveTransfers { ids, .. } => {
                     Reply::ResolveResults(self.model.resolve_transfers(ids, true, base))
+                }
+                Request::Command { command, .. } => {
+                    let result = self.model.command(command, base);
+                    self.coverage.count_command(&result);
+                    let status = statuses_of(&view).get(&0).copied();
+                    if status.unwrap_or(CommandStatus::Done.code()) != result.status {
+                        return Err(wrong(format!(
+                            "{command:?} came to {status:?}, right is {result:?}"
+                        )));
+                    }
+                    Reply::Command(result)
                 }
                 other => return Err(wrong(format!("it holds {other:?}"))),
             };

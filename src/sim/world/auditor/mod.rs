@@ -15,8 +15,8 @@ pub(super) use answers::still_true;
 
 use crate::io::memory::MemoryStorage;
 use crate::io::to_usize;
-use crate::ledger::Op;
 use crate::ledger::model::Model;
+use crate::ledger::{Capacity, Op};
 use crate::log::{
     ChainValue, FrameBuf, FrameKind, FrameView, LogIdentity, LogReader, Position, segment_name,
 };
@@ -60,10 +60,10 @@ pub(super) struct Survived {
 }
 
 impl Auditor {
-    pub(super) fn new(identity: LogIdentity) -> Self {
+    pub(super) fn new(identity: LogIdentity, capacity: Capacity) -> Self {
         Self {
             identity,
-            model: Model::new(),
+            model: Model::new().with_capacity(capacity),
             taken: Vec::new(),
             written: VecDeque::new(),
             submitted: Vec::new(),
