@@ -73,7 +73,7 @@ impl Ring {
     /// If the kernel doesn't allow rings (`PermissionDenied`, `Unsupported`) or lacks memory.
     pub fn new(entries: u32, staging_bytes: usize) -> io::Result<Self> {
         let mut builder = IoUring::<squeue::Entry>::builder();
-        builder.setup_single_issuer().setup_defer_taskrun();
+        builder.setup_single_issuer().setup_defer_taskrun().setup_taskrun_flag();
         let ring = match builder.build(entries) {
             // Kernels before 6.1 don't know these options.
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => IoUring::new(entries)?,
@@ -171,12 +171,26 @@ impl Ring {
         self.push(tag, entry, 0..0, Owner::Descriptor { _descriptor: Arc::clone(descriptor) })
     }
 
-    /// Hands what was started to the kernel, without waiting.
+    /// Hands what was started to the kernel and takes what has completed, without waiting.
     ///
     /// # Errors
     /// What the kernel reported.
     pub fn submit(&mut self) -> io::Result<()> {
         retry_interrupted(|| self.ring.submit())
+    }
+
+    /// Lets the kernel report what has completed, if it says that it hasn't: completions are deferred
+    /// until this thread asks. A system call only then.
+    ///
+    /// # Errors
+    /// What the kernel reported.
+    pub fn collect(&mut self) -> io::Result<()> {
+        let queue = self.ring.submission();
+        if !queue.taskrun() && !queue.cq_overflow() {
+            return Ok(());
+        }
+        drop(queue);
+        self.submit()
     }
 
     /// Hands what was started to the kernel and waits for a completion, or for `timeout`.

@@ -17,7 +17,9 @@ mod prepare;
 mod reader;
 mod records;
 mod recovery;
+mod room;
 mod segment;
+#[cfg(test)]
 mod stepped;
 mod writer;
 
@@ -31,6 +33,7 @@ pub use frame::{
 };
 pub use group::{Durable, GroupCommit, GroupConfig, GroupError, IN_FLIGHT_BYTES_MAX, WriteRequest};
 pub use inspect::{IdentityError, has_segments};
+pub use keeper::{KeeperAction, KeeperFailed, KeeperMachine};
 pub use lock::{DirectoryLock, DirectoryUse, DirectoryWatch, LockError, Moved};
 pub use meta::{ClusterConfig, CommitHint, Meta, MetaError, MetaFile};
 pub use position::{Epoch, Layout, Position, SEGMENT_BYTES_DEFAULT, SEGMENT_HEADER_BYTES};
@@ -40,6 +43,9 @@ pub use records::{RecordError, RecordReader, StoredTransfer};
 pub use recovery::{
     Beyond, Cut, Examination, Findings, LogEnd, RecoveryError, RecoveryInput, Row, Shape, Verdict,
 };
+pub use room::Room;
 pub use segment::{SegmentError, SegmentHeader, segment_name};
-pub use stepped::SteppedWriter;
-pub use writer::{LogHandle, LogProgress, LogWriter, LogWriterKind, StartError, WriterOptions};
+pub use writer::{
+    LogHandle, LogProgress, LogWriter, LogWriterKind, Notices, Place, StartError, WriteFailed,
+    WriterAction, WriterMachine, WriterOptions,
+};

@@ -1,139 +1,105 @@
-//! A log writer that does one step when told to, over any storage: for simulation, tests and tools.
-//!
-//! It is the same group commit, sealing and recovery as in production; only the driver differs.
+//! The writer's machine over any storage, one step when told to: for tests.
 
 use std::io;
+use std::sync::Arc;
 
 use crate::io::{Open, Storage, StorageFile, to_usize};
 
-use super::frame::{Frame, Sealer};
-use super::group::{Durable, GroupCommit, GroupConfig, GroupError, WriteRequest};
+use super::frame::Frame;
+use super::group::{Durable, GroupConfig, WriteRequest};
 use super::position::Position;
 use super::prepare::{Preparation, prepare_segment};
 use super::reader::LogIdentity;
 use super::recovery::LogEnd;
 use super::segment::segment_name;
+use super::writer::{WriteFailed, WriterAction, WriterMachine};
 
-/// The machines of the log's writer, with its memory.
-pub struct SteppedWriter<S: Storage> {
+/// The machine with its memory. It makes segments when they are needed.
+pub(super) struct SteppedWriter<S: Storage> {
     storage: S,
     identity: LogIdentity,
     segments: u64,
-    group: GroupCommit,
-    sealer: Sealer,
+    machine: WriterMachine,
     staging: Vec<u8>,
 }
 
 impl<S: Storage> SteppedWriter<S> {
     /// Continues at the end of a recovered log.
-    #[must_use]
-    pub fn new(end: &LogEnd<S>, config: GroupConfig) -> Self {
-        let progress = end.progress();
-        let identity = end.identity();
-        let durable = Durable { position: progress.end, op: progress.op };
+    pub(super) fn new(end: &LogEnd<S>, config: GroupConfig) -> Self {
+        let segments = end.segments();
         Self {
             storage: end.storage().clone(),
-            identity,
-            segments: end.segments(),
-            group: GroupCommit::new(config, identity.layout, durable),
-            sealer: Sealer::new(identity.cluster, progress.chain),
+            identity: end.identity(),
+            segments,
+            machine: WriterMachine::new(end.identity(), end.progress(), segments, config),
             staging: vec![0; to_usize(config.staging_bytes)],
         }
     }
 
     /// How far the log is durable.
-    #[must_use]
-    pub const fn durable(&self) -> Durable {
-        self.group.durable()
+    pub(super) const fn durable(&self) -> Durable {
+        self.machine.durable()
     }
 
-    /// The group commit, to look at.
-    #[must_use]
-    pub const fn group(&self) -> &GroupCommit {
-        &self.group
-    }
-
-    /// How many segments exist.
-    #[must_use]
-    pub const fn segments(&self) -> u64 {
-        self.segments
-    }
-
-    /// Makes the next segment ahead of its use.
-    ///
-    /// # Errors
-    /// If the disk is full or failing.
-    pub fn prepare_next(&mut self, preparation: Preparation) -> io::Result<()> {
-        prepare_segment(&self.storage, self.identity, self.segments, preparation)?;
-        self.segments += 1;
-        Ok(())
-    }
-
-    /// Takes a frame and seals it. False if there is no room now.
-    pub fn handle_frame(&mut self, frame: &Frame, now_ns: u64) -> bool {
-        if !self.group.has_room(frame.header().frame_bytes) {
-            return false;
-        }
-        let committed = self.group.durable().position;
-        let offset = self.group.handle_frame(frame.header(), now_ns);
-        self.sealer.seal_into(frame, committed, &mut self.staging[offset..]);
-        true
+    /// Takes a frame, which must follow the one before. There must be memory for it.
+    pub(super) fn handle_frame(&mut self, frame: Arc<Frame>) {
+        self.machine.handle_frame(frame);
     }
 
     /// The next write to start now.
-    pub fn poll_write(&mut self, now_ns: u64) -> Option<WriteRequest> {
-        self.group.poll_write(now_ns)
+    pub(super) fn poll_write(&mut self, now_ns: u64) -> io::Result<Option<WriteRequest>> {
+        loop {
+            if let Some(segment) = self.machine.needed_segment() {
+                prepare_segment(&self.storage, self.identity, segment, Preparation::Reserved)?;
+                self.segments = segment + 1;
+                self.machine.handle_segments(self.segments);
+            }
+            match self.machine.poll_action(now_ns, false) {
+                None => return Ok(None),
+                Some(WriterAction::Open { .. }) => {}
+                Some(WriterAction::Seal(place)) => {
+                    let from = place.staging_offset;
+                    self.machine.seal_into(&mut self.staging[from..from + place.bytes]);
+                }
+                Some(WriterAction::Write(write)) => return Ok(Some(write)),
+            }
+        }
     }
 
     /// The bytes of a write.
-    #[must_use]
-    pub fn bytes(&self, write: &WriteRequest) -> &[u8] {
+    pub(super) fn bytes(&self, write: &WriteRequest) -> &[u8] {
         &self.staging[write.staging_offset..write.staging_offset + write.bytes]
     }
 
-    /// The file and offset of a position, in a segment that is made if it isn't there.
-    ///
-    /// # Errors
-    /// If the disk is full or failing.
-    pub fn file_at(&mut self, position: Position) -> io::Result<(S::File, u64)> {
+    /// The file and offset of a position.
+    pub(super) fn file_at(&self, position: Position) -> io::Result<(S::File, u64)> {
         let layout = self.identity.layout;
-        let segment = layout.segment_of(position);
-        while self.segments <= segment {
-            self.prepare_next(Preparation::Reserved)?;
-        }
-        let file = self.storage.open(&segment_name(segment), Open::Write)?;
-        Ok((file, layout.offset_in_segment(position)))
+        let name = segment_name(layout.segment_of(position));
+        Ok((self.storage.open(&name, Open::Write)?, layout.offset_in_segment(position)))
     }
 
-    /// A write is over: `durable` says whether all of its bytes are.
-    ///
-    /// # Errors
-    /// If it failed, now or earlier.
-    pub fn handle_completed(
+    /// A write is over: so many of its bytes are durable.
+    pub(super) fn handle_completed(
         &mut self,
         write: &WriteRequest,
-        durable: bool,
-    ) -> Result<Option<Durable>, GroupError> {
-        self.group.handle_completed(write.id, if durable { write.bytes } else { 0 })
+        result: io::Result<usize>,
+    ) -> Result<(), WriteFailed> {
+        self.machine.handle_completed(write.id, result)
     }
 
     /// Writes and syncs everything handed over, one group after the other.
-    ///
-    /// # Errors
-    /// At the first write or sync that fails. The writer is then useless.
-    pub fn flush(&mut self, now_ns: u64) -> io::Result<Durable> {
-        while let Some(write) = self.poll_write(now_ns) {
+    pub(super) fn flush(&mut self, now_ns: u64) -> io::Result<Durable> {
+        while let Some(write) = self.poll_write(now_ns)? {
             let result = self.write_and_sync(&write);
-            let completed = self.handle_completed(&write, result.is_ok());
-            result?;
-            completed.map_err(io::Error::other)?;
+            self.handle_completed(&write, result).map_err(io::Error::other)?;
         }
         Ok(self.durable())
     }
 
-    fn write_and_sync(&mut self, write: &WriteRequest) -> io::Result<()> {
+    fn write_and_sync(&self, write: &WriteRequest) -> io::Result<usize> {
         let (file, offset) = self.file_at(write.position)?;
         file.write_at(offset, self.bytes(write))?;
-        file.sync_data()
+        file.sync_data()?;
+        Ok(write.bytes)
     }
 }

@@ -13,6 +13,7 @@ use super::pace::{has_room, permit};
 use crate::engine::{Engine, Load, LongRead, Permit, Polled, Release, Source, Submission};
 use crate::ledger::{Op, Timestamp};
 use crate::limits::PARKED_EVENTS_MAX;
+use crate::log::Room;
 use crate::wire::{ErrorCode, Reply, RequestError, StatusReport};
 
 /// What writes are told while there is no space for more of the log.
@@ -44,7 +45,8 @@ pub struct Sequencer<P: Post> {
     post: P,
     /// What the other cores see. Its op is never beyond what the log has said.
     shown: Shown,
-    log_full: bool,
+    /// Whether the log has room for the next frame, as it said last. One answer is for one frame.
+    room: Room,
     /// Cores besides this one that refuse every new request.
     refusing: usize,
     /// Connections that hear no answers any more, on their way to whoever reads for them.
@@ -56,7 +58,7 @@ impl<P: Post> Sequencer<P> {
     #[must_use]
     pub const fn new(engine: Engine<CoreOwners<P>>, post: P) -> Self {
         let shown = Shown { committed: engine.committed(), waiting_events: 0, log_full: false };
-        Self { engine, post, shown, log_full: false, refusing: 0, gone: VecDeque::new() }
+        Self { engine, post, shown, room: Room::Awaited, refusing: 0, gone: VecDeque::new() }
     }
 
     /// The engine, to look at.
@@ -98,9 +100,10 @@ impl<P: Post> Sequencer<P> {
         None
     }
 
-    /// The log says how far it is committed, and whether there is no space for more of it.
-    pub fn handle_log(&mut self, committed: Op, full: bool) {
-        self.log_full = full;
+    /// The log says how far it is committed, and whether it has room behind the engine's end. To be
+    /// told before each [`Self::poll_frame`]: what the log said holds for one frame.
+    pub fn handle_log(&mut self, committed: Op, room: Room) {
+        self.room = room;
         if committed > self.engine.committed() {
             self.engine.handle_committed(committed);
             self.show();
@@ -110,11 +113,15 @@ impl<P: Post> Sequencer<P> {
     /// Does one piece of work. A frame belongs into the log, behind the one before. Ask again until
     /// there is nothing, and take in what has come meanwhile.
     pub fn poll_frame(&mut self, now: Timestamp) -> Polled {
-        if self.log_full {
+        if self.room == Room::Full {
             let error = RequestError::new(ErrorCode::CapacityExceeded);
             self.engine.refuse_writes(&error.with_detail(LOG_FULL));
         }
-        self.engine.poll(now, self.permit())
+        let polled = self.engine.poll(now, self.permit());
+        if matches!(polled, Polled::Frame(_)) {
+            self.room = Room::Awaited;
+        }
+        polled
     }
 
     /// Old records to be read from the committed log and handed in, all of them; ask again until there
@@ -124,7 +131,8 @@ impl<P: Post> Sequencer<P> {
     }
 
     fn permit(&self) -> Permit {
-        if self.log_full {
+        if self.room != Room::Ready {
+            // What was ordered goes on, and so do reads.
             return Permit::Reads;
         }
         let ahead = self.engine.end().op.0 - self.engine.committed().0;
@@ -170,7 +178,7 @@ impl<P: Post> Sequencer<P> {
         let shown = Shown {
             committed: self.engine.committed(),
             waiting_events: (self.engine.waiting_events() + parked) as u64,
-            log_full: self.log_full,
+            log_full: self.room == Room::Full,
         };
         if shown != self.shown {
             self.shown = shown;

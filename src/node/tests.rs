@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::*;
 use crate::engine::{Engine, EngineOptions, IdHasher, Partition, Polled, Source, Submission, Tip};
 use crate::ledger::{Account, Op, Timestamp};
-use crate::log::{Epoch, Frame, Layout, Position, Principal};
+use crate::log::{Epoch, Frame, Layout, Position, Principal, Room};
 use crate::wire::{ErrorCode, Reply, Request};
 
 const CORES: usize = 3;
@@ -67,7 +67,9 @@ impl Cores {
         let engine = Engine::new(owners, options, end);
         let owner = |core| Owner::new(core, Partition::new(hasher), post.clone());
         let owners = (1..CORES).map(owner).collect();
-        Self { sequencer: Sequencer::new(engine, post.clone()), owners, post }
+        let mut sequencer = Sequencer::new(engine, post.clone());
+        sequencer.handle_log(Op(1), Room::Ready);
+        Self { sequencer, owners, post }
     }
 
     fn next(&self, core: usize) -> Option<Message> {
@@ -101,6 +103,9 @@ impl Cores {
         for _ in 0..8 {
             while let Polled::Frame(frame) = self.sequencer.poll_frame(NOW) {
                 frames.push(frame);
+                // What the log said holds for one frame.
+                let committed = self.sequencer.engine().committed();
+                self.sequencer.handle_log(committed, Room::Ready);
             }
             assert!(self.deliver_all().is_empty());
         }
@@ -132,7 +137,7 @@ fn an_answer_goes_to_the_core_of_its_connection_once_its_op_is_committed() {
     let frames = cores.frames();
     assert_eq!(frames.len(), 1);
     assert!(cores.sequencer.poll_release(|_| ()).is_none(), "nothing is committed");
-    cores.sequencer.handle_log(frames[0].header().op, false);
+    cores.sequencer.handle_log(frames[0].header().op, Room::Ready);
     assert!(matches!(cores.sequencer.poll_release(|_| ()), Some(Released::Sent)));
     let shown = cores.post.0.borrow().shown.unwrap();
     assert_eq!(shown.committed, frames[0].header().op);
@@ -145,7 +150,7 @@ fn an_answer_goes_to_the_core_of_its_connection_once_its_op_is_committed() {
 #[test]
 fn a_full_log_refuses_writes_and_orders_them_again_when_it_has_room() {
     let mut cores = Cores::new();
-    cores.sequencer.handle_log(Op(1), true);
+    cores.sequencer.handle_log(Op(1), Room::Full);
     cores.sequencer.handle_submission(submission(0, 1, accounts(1, 1)));
     assert!(cores.frames().is_empty());
     let Some(Released::Own(refused)) = cores.sequencer.poll_release(|_| ()) else {
@@ -155,9 +160,40 @@ fn a_full_log_refuses_writes_and_orders_them_again_when_it_has_room() {
     assert_eq!(error.code(), Some(ErrorCode::CapacityExceeded));
     cores.sequencer.end_turn();
     assert!(cores.post.0.borrow().shown.unwrap().log_full);
-    cores.sequencer.handle_log(Op(1), false);
+    cores.sequencer.handle_log(Op(1), Room::Ready);
     cores.sequencer.handle_submission(submission(0, 2, accounts(1, 1)));
     assert_eq!(cores.frames().len(), 1);
+}
+
+#[test]
+fn nothing_is_ordered_while_the_log_makes_room() {
+    let mut cores = Cores::new();
+    cores.sequencer.handle_log(Op(1), Room::Awaited);
+    cores.sequencer.handle_submission(submission(0, 1, accounts(1, 1)));
+    assert!(cores.frames().is_empty());
+    assert!(cores.sequencer.poll_release(|_| ()).is_none(), "and nothing is refused");
+    cores.sequencer.end_turn();
+    assert!(!cores.post.0.borrow().shown.unwrap().log_full);
+    cores.sequencer.handle_log(Op(1), Room::Ready);
+    assert_eq!(cores.frames().len(), 1);
+}
+
+#[test]
+fn what_the_log_says_of_its_room_holds_for_one_frame() {
+    let mut cores = Cores::new();
+    let make = |cores: &mut Cores, number: u64| {
+        cores.sequencer.handle_submission(submission(0, number, accounts(number.into(), 1)));
+        let mut made = 0;
+        for _ in 0..8 {
+            made += usize::from(matches!(cores.sequencer.poll_frame(NOW), Polled::Frame(_)));
+            cores.deliver_all();
+        }
+        made
+    };
+    assert_eq!(make(&mut cores, 1), 1);
+    assert_eq!(make(&mut cores, 2), 0, "its room isn't known");
+    cores.sequencer.handle_log(Op(1), Room::Ready);
+    assert_eq!(make(&mut cores, 3), 1);
 }
 
 #[test]
@@ -172,7 +208,7 @@ fn small_requests_gather_while_the_log_is_busy() {
         let made = cores.frames().len();
         assert_eq!(made, usize::from(number < 2), "request {number}");
     }
-    cores.sequencer.handle_log(Op(2), false);
+    cores.sequencer.handle_log(Op(2), Room::Ready);
     let frames = cores.frames();
     assert_eq!(frames.len(), 1, "both that waited share a batch");
     assert_eq!(frames[0].header().counts.entries, 2);
@@ -192,7 +228,7 @@ fn cores_that_wait_for_room_are_woken_once_there_is_some() {
     while !has_room(cores.sequencer.engine().waiting_events() as u64) {
         assert_eq!(cores.post.0.borrow().rung, [0_usize; 0]);
         cores.frames();
-        cores.sequencer.handle_log(cores.sequencer.engine().end().op, false);
+        cores.sequencer.handle_log(cores.sequencer.engine().end().op, Room::Ready);
     }
     cores.sequencer.end_turn();
     assert_eq!(cores.post.0.borrow().rung, [1, 2]);
@@ -217,7 +253,7 @@ fn a_drain_ends_when_all_cores_refuse_and_all_is_answered() {
     let frames = cores.frames();
     assert_eq!(frames.len(), 1);
     assert!(!cores.sequencer.poll_end(true), "an answer waits");
-    cores.sequencer.handle_log(frames[0].header().op, false);
+    cores.sequencer.handle_log(frames[0].header().op, Room::Ready);
     while cores.sequencer.poll_release(|_| ()).is_some() {}
     assert!(!cores.sequencer.poll_end(false), "its own connections have something to send");
     assert!(!cores.owners[1].is_over());
@@ -237,7 +273,7 @@ fn reads_of_a_connection_that_is_gone_are_given_up_wherever_they_are() {
     cores.post.send(0, Message::Gone(gone));
     assert!(cores.deliver_all().is_empty());
     assert!(cores.frames().is_empty());
-    cores.sequencer.handle_log(frames[0].header().op, false);
+    cores.sequencer.handle_log(frames[0].header().op, Room::Ready);
     let released: Vec<_> = std::iter::from_fn(|| cores.sequencer.poll_release(|_| ())).collect();
     assert!(matches!(released[0], Released::Gone(source) if source == gone), "{released:?}");
     assert!(matches!(&released[1], Released::Own(delivery) if delivery.to.correlation == 1));

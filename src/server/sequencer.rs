@@ -103,6 +103,10 @@ impl SequencerThread {
         let polled = self.machine.poll_frame(now);
         let mut busy = !matches!(polled, Polled::Nothing);
         if let Polled::Frame(frame) = polled {
+            assert!(
+                self.log.progress().holds(frame.position()),
+                "room for a frame is made before it is ordered"
+            );
             // The machine has made sure of room: this thread alone fills the queue.
             if self.log.submit(frame).is_err() {
                 fatal::stop(Reason::LogWriteFailed, "the log's queue overflowed");
@@ -147,6 +151,7 @@ impl SequencerThread {
 
     fn look_at_log(&mut self) {
         let progress = self.log.progress();
-        self.machine.handle_log(progress.durable_op(), progress.is_full());
+        let end = self.machine.engine().end().position;
+        self.machine.handle_log(progress.durable_op(), progress.room(end));
     }
 }

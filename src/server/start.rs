@@ -39,8 +39,8 @@ use crate::io::{
 };
 use crate::limits::{CONNECTIONS_DEFAULT, PARTITIONS_MAX, REQUESTS_PER_CONNECTION};
 use crate::log::{
-    CreateError, LogHandle, LogWriter, LogWriterKind, Position, StartError as WriterStartError,
-    WriterOptions, has_segments,
+    CreateError, LogHandle, LogWriter, LogWriterKind, Notices, Position,
+    StartError as WriterStartError, WriterOptions, has_segments,
 };
 use crate::node::{CoreOwners, Counts, Sequencer};
 use crate::wire::{Limits, StatusReport};
@@ -194,9 +194,13 @@ pub fn serve(config: &ServerConfig, ready: impl FnOnce(SocketAddr)) -> Result<()
         counts: (0..cores).map(|_| PublishedCounts::default()).collect(),
         phases: (0..cores).map(|_| Published::default()).collect(),
     });
-    let bell = Arc::clone(&mailboxes);
     let options = WriterOptions { kind: config.log_writer, ..WriterOptions::default() };
-    let writer = LogWriter::start(end, options, Box::new(move |_| bell[0].ring()))?;
+    let (bell, room_bell) = (Arc::clone(&mailboxes), Arc::clone(&mailboxes));
+    let notices = Notices {
+        durable: Box::new(move |_| bell[0].ring()),
+        room: Box::new(move || room_bell[0].ring()),
+    };
+    let writer = LogWriter::start(end, options, notices)?;
     let stored = || StoredLog::new(directory.clone(), identity.layout, identity.cluster);
     let queries = query::spawn(stored(), Arc::clone(&shared)).map_err(StartError::Thread)?;
     let loader = loader::spawn(stored(), Arc::clone(&shared)).map_err(StartError::Thread)?;

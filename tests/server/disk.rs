@@ -1,57 +1,15 @@
 //! A disk that is full: refused clearly, nothing acknowledged is lost, and room is enough to go on.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use partita::wire::{ErrorCode, Reply, Request};
 
 use crate::peer::{CREATED, Peer, transfer};
 use crate::process::{Launch, PARTITA, eventually};
+use crate::small_disk::{SmallDisk, on_small_disk};
 
 const UNAVAILABLE: i32 = 5;
-
-/// A small file system of its own, unmounted at the end.
-struct SmallDisk {
-    path: PathBuf,
-    _home: tempfile::TempDir,
-}
-
-impl SmallDisk {
-    /// None where this process may not mount.
-    fn mount(size: &str) -> Option<Self> {
-        let home = tempfile::tempdir().unwrap();
-        let path = home.path().join("disk");
-        std::fs::create_dir(&path).unwrap();
-        let options = format!("size={size}");
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &options, "partita-test"])
-            .arg(&path)
-            .output()
-            .is_ok_and(|output| output.status.success());
-        if !mounted {
-            println!("no file system may be mounted here: a full disk is left to the simulator");
-        }
-        mounted.then_some(Self { path, _home: home })
-    }
-
-    fn resize(&self, size: &str) {
-        let options = format!("remount,size={size}");
-        assert!(
-            Command::new("mount")
-                .args(["-o", &options])
-                .arg(&self.path)
-                .status()
-                .unwrap()
-                .success()
-        );
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.path).status();
-    }
-}
 
 fn launch(data: &Path) -> Launch {
     // The mapped writer needs no direct writes, which not every such file system takes.
@@ -92,8 +50,11 @@ fn expect_created(peer: &mut Peer, batches: u128) {
 
 #[test]
 fn a_disk_that_fills_up_while_serving() {
-    let Some(disk) = SmallDisk::mount("32m") else { return };
-    let data = disk.path.join("data");
+    on_small_disk("disk::a_disk_that_fills_up_while_serving", 32, fills_up_while_serving);
+}
+
+fn fills_up_while_serving(disk: &SmallDisk) {
+    let data = disk.path().join("data");
     let server = launch(&data).start();
     let mut peer = Peer::greeted(server.address);
     peer.create_accounts(&[1, 2]);
@@ -110,7 +71,7 @@ fn a_disk_that_fills_up_while_serving() {
     expect_created(&mut peer, created);
 
     // With room the server goes on by itself.
-    disk.resize("64m");
+    disk.resize(64);
     let mut results = None;
     assert!(eventually(|| {
         results = Some(peer.call(&batch(created)));
@@ -124,12 +85,15 @@ fn a_disk_that_fills_up_while_serving() {
 
 #[test]
 fn a_disk_that_is_full_from_the_start() {
-    let Some(disk) = SmallDisk::mount("1m") else { return };
-    let data = disk.path.join("data");
+    on_small_disk("disk::a_disk_that_is_full_from_the_start", 1, full_from_the_start);
+}
+
+fn full_from_the_start(disk: &SmallDisk) {
+    let data = disk.path().join("data");
     let (status, said) = launch(&data).refused();
     assert_eq!(status, UNAVAILABLE, "{said}");
     assert!(said.contains("No space left"), "{said}");
-    disk.resize("64m");
+    disk.resize(64);
     let server = launch(&data).start();
     Peer::greeted(server.address).create_accounts(&[1, 2]);
     server.stop();

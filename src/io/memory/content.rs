@@ -17,6 +17,9 @@ pub enum Fault {
     SyncFails(u64),
     /// The n-th write from now and all after it fail with EIO.
     WriteFails(u64),
+    /// The n-th write from now that is to make its own bytes durable, and all after it, write only half
+    /// of them and say so.
+    WriteIsShort(u64),
     /// Reads fail with EIO where they touch this range of a file.
     ReadFails(&'static str, u64, u64),
     /// No more than so many bytes fit in all files together.

@@ -28,6 +28,7 @@ impl MemoryStorage {
         let planted = match fault {
             Fault::SyncFails(after) => Fault::SyncFails(state.syncs + after),
             Fault::WriteFails(after) => Fault::WriteFails(state.writes + after),
+            Fault::WriteIsShort(after) => Fault::WriteIsShort(state.writes + after),
             other => other,
         };
         state.faults.push(planted);

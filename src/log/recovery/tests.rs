@@ -4,6 +4,7 @@ use crate::io::StorageFile;
 use crate::io::memory::{Fault, MemoryStorage, SECTOR_BYTES};
 use crate::io::{to_u64, to_usize};
 use crate::ledger::{Op, Timestamp, Transfer};
+use crate::log::GroupConfig;
 use crate::log::frame::{
     ClusterId, FrameBuilder, FrameError, FrameKind, FramePool, FrameStart, Links, Principal,
     RequestEntry,
@@ -12,7 +13,7 @@ use crate::log::meta::{ClusterConfig, CommitHint, Meta, MetaFile};
 use crate::log::position::Epoch;
 use crate::log::prepare::create_log;
 use crate::log::segment::segment_name;
-use crate::log::{GroupConfig, SteppedWriter};
+use crate::log::stepped::SteppedWriter;
 
 use super::*;
 
@@ -97,7 +98,7 @@ impl Appender {
         let position = CONFIG.layout().place(self.end, builder.frame_bytes());
         let frame = builder.finish(position, 0, 0);
         self.end = frame.end();
-        assert!(self.writer.handle_frame(&frame, 0));
+        self.writer.handle_frame(std::sync::Arc::new(frame));
     }
 
     fn flush(&mut self) {
@@ -236,7 +237,7 @@ fn after_a_power_cut_all_that_was_durable_is_there_and_the_rest_is_cut_off_whole
             ends.push((appender.end, appender.next_id - 1));
             // Starts writes, and completes some of those in flight in any order.
             let mut writes = Vec::new();
-            while let Some(write) = appender.writer.poll_write(1) {
+            while let Some(write) = appender.writer.poll_write(1).unwrap() {
                 let (file, offset) = appender.writer.file_at(write.position).unwrap();
                 if next() % 3 == 0 {
                     file.write_at(offset, appender.writer.bytes(&write)).unwrap();
@@ -246,7 +247,7 @@ fn after_a_power_cut_all_that_was_durable_is_there_and_the_rest_is_cut_off_whole
                 }
             }
             for write in writes {
-                appender.writer.handle_completed(&write, true).unwrap();
+                appender.writer.handle_completed(&write, Ok(write.bytes)).unwrap();
             }
             let durable = appender.writer.durable().position;
             for &(end, last) in &ends {
@@ -283,7 +284,7 @@ fn a_torn_tail_is_kept_zeroed_and_followed_by_a_new_epoch() {
     let (_, end) = recover(&disk).unwrap();
     let mut appender = Appender::new(&end, 100);
     appender.append(60);
-    let write = appender.writer.poll_write(0).unwrap();
+    let write = appender.writer.poll_write(0).unwrap().unwrap();
     let (file, offset) = appender.writer.file_at(write.position).unwrap();
     let torn = appender.writer.bytes(&write)[..SECTOR_BYTES * 5].to_vec();
     file.write_at(offset, &torn).unwrap();
@@ -313,7 +314,7 @@ fn a_repair_that_is_interrupted_at_any_sync_is_done_again() {
     let (_, end) = recover(&disk).unwrap();
     let mut appender = Appender::new(&end, 100);
     appender.append(60);
-    let write = appender.writer.poll_write(0).unwrap();
+    let write = appender.writer.poll_write(0).unwrap().unwrap();
     let (file, offset) = appender.writer.file_at(write.position).unwrap();
     file.write_at(offset, &appender.writer.bytes(&write)[..SECTOR_BYTES * 5]).unwrap();
     file.sync_data().unwrap();
@@ -420,7 +421,7 @@ fn what_a_killed_writer_left_is_durable_once_it_is_recovered() {
     let (_, end) = recover(&disk).unwrap();
     let mut appender = Appender::new(&end, 7);
     appender.append(5);
-    let write = appender.writer.poll_write(0).unwrap();
+    let write = appender.writer.poll_write(0).unwrap().unwrap();
     let (file, offset) = appender.writer.file_at(write.position).unwrap();
     file.write_at(offset, appender.writer.bytes(&write)).unwrap();
 

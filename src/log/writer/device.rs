@@ -5,15 +5,8 @@ use std::path::Path;
 
 use crate::io::{Completion, Ring};
 use crate::log::group::WriteRequest;
-use crate::log::position::Position;
 
-/// Where a frame is to be put.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Place {
-    pub(super) position: Position,
-    pub(super) staging_offset: usize,
-    pub(super) bytes: usize,
-}
+use super::machine::Place;
 
 /// A way to get frames onto the disk.
 pub(super) trait Device {

@@ -13,7 +13,8 @@ use crate::io::{Completion, Ring, to_usize};
 use crate::log::group::{GroupConfig, WriteRequest};
 use crate::log::position::Layout;
 
-use super::device::{Device, Place};
+use super::device::Device;
+use super::machine::Place;
 
 /// Operations in the ring: the writes and a poll.
 const RING_ENTRIES: u32 = 32;

@@ -1,27 +1,26 @@
 //! The writer as others see it: a queue in front, atomics and a notification behind.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
 use crossbeam::queue::ArrayQueue;
 use thiserror::Error;
 
+use super::device::Device;
+use super::direct::Direct;
+use super::machine::WriterMachine;
+use super::mapped::Mapped;
+use super::progress::{LogProgress, Notices, Shared};
+use super::run::{Runner, URGENCY_FRAME, URGENCY_LARGE_FRAME, URGENCY_SEGMENT};
 use crate::fatal;
-use crate::io::phases::{self, Published};
-use crate::io::{Directory, Waker, sleeper};
-use crate::ledger::Op;
+use crate::io::{Directory, Sleeper, SystemClock, Waker, phases, sleeper};
 use crate::log::frame::Frame;
 use crate::log::group::{Durable, GroupConfig};
-use crate::log::keeper::Keeper;
-use crate::log::position::Position;
+use crate::log::keeper::{Keeper, KeeperParts};
 use crate::log::prepare::Preparation;
 use crate::log::recovery::LogEnd;
-
-use super::direct::Direct;
-use super::mapped::Mapped;
-use super::run::{Runner, URGENCY_FRAME, URGENCY_LARGE_FRAME};
 
 /// A frame of this size wakes the writer even while it waits for the disk, so that it is sealed
 /// meanwhile.
@@ -68,74 +67,6 @@ pub enum StartError {
     Io(#[from] io::Error),
 }
 
-/// What the writer tells everybody.
-#[derive(Debug, Default)]
-pub struct LogProgress {
-    durable_position: AtomicU64,
-    durable_op: AtomicU64,
-    full: Arc<AtomicBool>,
-    groups: AtomicU64,
-    bytes: AtomicU64,
-    phases: Published,
-}
-
-impl LogProgress {
-    /// The last op that is durable on this disk. All before it are, too.
-    #[must_use]
-    pub fn durable_op(&self) -> Op {
-        Op(self.durable_op.load(Ordering::Acquire))
-    }
-
-    /// The end of the last durable frame.
-    #[must_use]
-    pub fn durable_position(&self) -> Position {
-        Position(self.durable_position.load(Ordering::Acquire))
-    }
-
-    /// Whether there is no space for another segment. What is logged already is safe, and there is
-    /// room for some more; new writes should be refused until this is over.
-    #[must_use]
-    pub fn is_full(&self) -> bool {
-        self.full.load(Ordering::Relaxed)
-    }
-
-    /// Groups made durable since the start.
-    #[must_use]
-    pub fn groups(&self) -> u64 {
-        self.groups.load(Ordering::Relaxed)
-    }
-
-    /// Bytes made durable since the start.
-    #[must_use]
-    pub fn bytes(&self) -> u64 {
-        self.bytes.load(Ordering::Relaxed)
-    }
-
-    /// Where the time of the writer's thread goes.
-    #[must_use]
-    pub const fn phases(&self) -> &Published {
-        &self.phases
-    }
-
-    pub(super) fn publish(&self, durable: Durable) {
-        // The position first: who sees the op may read the log up to it.
-        self.durable_position.store(durable.position.0, Ordering::Release);
-        self.durable_op.store(durable.op.0, Ordering::Release);
-    }
-
-    pub(super) fn count(&self, bytes: u64) {
-        self.groups.fetch_add(1, Ordering::Relaxed);
-        self.bytes.fetch_add(bytes, Ordering::Relaxed);
-    }
-}
-
-/// What handle and thread share.
-pub(super) struct Shared {
-    pub(super) queue: ArrayQueue<Arc<Frame>>,
-    pub(super) progress: Arc<LogProgress>,
-    pub(super) stop: AtomicBool,
-}
-
 /// Where frames are handed over. Cheap to clone; frames must come in log order.
 #[derive(Clone)]
 pub struct LogHandle {
@@ -169,49 +100,49 @@ pub struct LogWriter {
 }
 
 impl LogWriter {
-    /// Starts the writer's thread at the end of a recovered log. `on_durable` is called on that
-    /// thread whenever more is durable.
+    /// Starts the writer's thread at the end of a recovered log.
     ///
     /// # Errors
     /// If the kernel doesn't allow what it needs, or the directory can't be written.
     pub fn start(
         end: LogEnd<Directory>,
         options: WriterOptions,
-        on_durable: Box<dyn Fn(Durable) + Send>,
+        notices: Notices,
     ) -> Result<Self, StartError> {
         let (sleeper, waker) = sleeper()?;
-        let progress = Arc::new(LogProgress::default());
         let last = end.progress();
-        progress.publish(Durable { position: last.end, op: last.op });
+        let layout = end.identity().layout;
+        let durable = Durable { position: last.end, op: last.op };
         let shared = Arc::new(Shared {
             queue: ArrayQueue::new(options.queue_frames.max(1)),
-            progress: Arc::clone(&progress),
+            progress: Arc::new(LogProgress::new(layout, durable, end.segments())),
+            waits_for_segment: AtomicBool::new(false),
             stop: AtomicBool::new(false),
         });
-        let layout = end.identity().layout;
-        let keeper = Keeper::start(
-            end.storage().clone(),
-            end.identity(),
-            (end.segments(), layout.segment_of(last.end)),
-            preparation(options.kind),
-            Arc::clone(&progress.full),
-        )?;
+        let handle = LogHandle { shared: Arc::clone(&shared), waker };
+        let clock = SystemClock::new();
+        let keeper = Keeper::start(KeeperParts {
+            storage: end.storage().clone(),
+            identity: end.identity(),
+            segments: end.segments(),
+            current: layout.segment_of(last.end),
+            preparation: preparation(options.kind),
+            clock,
+            tell: tell_room(handle.clone(), notices.room),
+        })?;
+        let parts =
+            Parts { end, options, shared, sleeper, keeper, durable: notices.durable, clock };
         let (started, is_started) = mpsc::channel();
-        let runner_shared = Arc::clone(&shared);
         // The ring belongs to the thread that makes it.
-        let thread =
-            std::thread::Builder::new().name("log-writer".to_owned()).spawn(move || {
-                let parts = (runner_shared, sleeper, keeper, on_durable);
-                match options.kind {
-                    LogWriterKind::Direct => {
-                        run(Direct::new(layout, &options.groups), &end, options, parts, &started);
-                    }
-                    LogWriterKind::Mapped => {
-                        run(Mapped::new(layout), &end, options, parts, &started);
-                    }
+        let thread = std::thread::Builder::new().name("log-writer".to_owned()).spawn(
+            move || match options.kind {
+                LogWriterKind::Direct => {
+                    run(Direct::new(layout, &options.groups), parts, &started);
                 }
-            })?;
-        let writer = Self { handle: LogHandle { shared, waker }, thread: Some(thread) };
+                LogWriterKind::Mapped => run(Mapped::new(layout), parts, &started),
+            },
+        )?;
+        let writer = Self { handle, thread: Some(thread) };
         match is_started.recv() {
             Ok(Ok(())) => Ok(writer),
             Ok(Err(error)) => Err(error),
@@ -247,14 +178,21 @@ impl Drop for LogWriter {
     }
 }
 
-type Parts = (Arc<Shared>, crate::io::Sleeper, Keeper, Box<dyn Fn(Durable) + Send>);
+/// What the thread is made of.
+struct Parts {
+    end: LogEnd<Directory>,
+    options: WriterOptions,
+    shared: Arc<Shared>,
+    sleeper: Sleeper,
+    keeper: Keeper,
+    durable: Box<dyn Fn(Durable) + Send>,
+    clock: SystemClock,
+}
 
 /// The thread's body.
-fn run<D: super::device::Device>(
+fn run<D: Device>(
     device: io::Result<D>,
-    end: &LogEnd<Directory>,
-    options: WriterOptions,
-    (shared, sleeper, keeper, on_durable): Parts,
+    parts: Parts,
     started: &mpsc::Sender<Result<(), StartError>>,
 ) {
     let device = match device {
@@ -265,13 +203,36 @@ fn run<D: super::device::Device>(
             return;
         }
     };
-    let mut runner = Runner::new(device, end, options.groups, shared, sleeper, keeper, on_durable);
+    let Parts { end, options, shared, sleeper, keeper, durable, clock } = parts;
+    let mut runner = Runner {
+        machine: WriterMachine::new(end.identity(), end.progress(), end.segments(), options.groups),
+        device,
+        directory: end.storage().clone(),
+        shared,
+        sleeper,
+        keeper,
+        on_durable: durable,
+        clock,
+        age_ns_max: options.groups.age_ns_max,
+        polling: false,
+    };
     let _ = started.send(Ok(()));
     phases::start();
     match runner.run() {
         Ok(()) => runner.stop(),
         Err(error) => fatal::stop(fatal::Reason::LogWriteFailed, &error.to_string()),
     }
+}
+
+/// What the keeper does when there is more room, or none.
+fn tell_room(handle: LogHandle, room: Box<dyn Fn() + Send>) -> Box<dyn Fn(u64, bool) + Send> {
+    Box::new(move |segments, is_full| {
+        handle.shared.progress.publish_room(segments, is_full);
+        if handle.shared.waits_for_segment.load(Ordering::SeqCst) {
+            handle.waker.wake(URGENCY_SEGMENT);
+        }
+        room();
+    })
 }
 
 fn ring_error(error: io::Error) -> StartError {

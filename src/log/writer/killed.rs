@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::io::{Clock, Directory, SystemClock};
 use crate::ledger::{Op, Timestamp};
+use crate::log::group::Durable;
 use crate::log::prepare::create_log;
 
 use super::tests::{CONFIG, Source, recover, submit};
@@ -36,7 +37,9 @@ fn the_writer_that_is_killed() {
         out.flush().unwrap();
     };
     let options = WriterOptions { kind, ..WriterOptions::default() };
-    let writer = LogWriter::start(end, options, Box::new(move |durable| say(durable.op))).unwrap();
+    let durable = Box::new(move |durable: Durable| say(durable.op));
+    let notices = Notices { durable, ..Notices::none() };
+    let writer = LogWriter::start(end, options, notices).unwrap();
     for round in 0_u16.. {
         let large = round % 4 == 0;
         submit(&writer, source.next(if large { 3_000 } else { 1 + round % 90 }, false));

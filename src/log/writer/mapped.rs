@@ -12,7 +12,8 @@ use crate::io::{Completion, FileMap, Ring, forget_cached, to_u64, to_usize};
 use crate::log::group::WriteRequest;
 use crate::log::position::Layout;
 
-use super::device::{Device, Place};
+use super::device::Device;
+use super::machine::Place;
 
 const RING_ENTRIES: u32 = 32;
 

@@ -115,7 +115,8 @@ fn writes_and_reads_back(kind: LogWriterKind, directory: &Directory) {
         let before = seen.swap(durable.op.0, Ordering::SeqCst);
         assert!(durable.op.0 > before);
     });
-    let writer = LogWriter::start(end, options, on_durable).unwrap();
+    let writer =
+        LogWriter::start(end, options, Notices { durable: on_durable, ..Notices::none() }).unwrap();
 
     // Alone, each wakes an idle writer.
     for _ in 0..20 {
@@ -145,7 +146,7 @@ fn writes_and_reads_back(kind: LogWriterKind, directory: &Directory) {
 
     // And on: the chain goes through a restart.
     let mut source = Source::new(end.progress(), source.next_id);
-    let writer = LogWriter::start(end, options, Box::new(|_| ())).unwrap();
+    let writer = LogWriter::start(end, options, Notices::none()).unwrap();
     submit(&writer, source.next(3, false));
     drop(writer);
     let (transfers, end) = recover(directory);
@@ -183,7 +184,7 @@ fn a_record_can_be_read_as_soon_as_it_is_durable() {
         let (_, end) = recover(&directory);
         let mut source = Source::new(end.progress(), 1);
         let options = WriterOptions { kind, ..WriterOptions::default() };
-        let writer = LogWriter::start(end, options, Box::new(|_| ())).unwrap();
+        let writer = LogWriter::start(end, options, Notices::none()).unwrap();
         let mut reader = crate::log::RecordReader::new(directory.clone(), LAYOUT, CONFIG.cluster);
         for round in 0..30_u16 {
             let frame = source.next(1 + round * 20, false);

@@ -127,6 +127,13 @@ impl Workload {
         Self { random: Random::new(seed), options, memory: Memory::default(), now: 0 }
     }
 
+    /// Events in so many requests, at most.
+    #[must_use]
+    pub const fn events_max(&self, requests: usize) -> usize {
+        // The first request of all has more than those behind it.
+        requests * self.options.events_per_request_max + self.options.accounts
+    }
+
     /// How many nanoseconds pass before the next step.
     pub fn pause_ns(&mut self) -> u64 {
         if self.random.percent(self.options.percent_long_pauses) {

@@ -54,7 +54,7 @@ impl World {
     /// The power fails.
     pub(super) fn power_cut(&mut self) {
         let Some(node) = &self.node else { return };
-        self.in_flight_at_crash = node.in_flight();
+        self.in_flight_at_crash = node.logging.in_flight();
         self.report.count(Count::PowerCuts);
         self.report.add(Count::WritesInFlightAtCrash, self.in_flight_at_crash.len() as u64);
         note!(self, "power cut, {} writes in flight", self.in_flight_at_crash.len());
@@ -106,8 +106,9 @@ impl World {
     }
 
     pub(super) fn stopped_cleanly(&mut self) -> Result<(), Wrong> {
+        let now_ns = self.now_ns;
         let Some(node) = &mut self.node else { return Ok(()) };
-        if let Err(reason) = node.write_hint() {
+        if let Err(reason) = node.logging.end(now_ns) {
             return self.stopped(&reason);
         }
         note!(self, "stopped cleanly");
@@ -126,9 +127,9 @@ impl World {
         Ok(())
     }
 
-    /// The server stopped itself. It may only do so when the disk fails.
+    /// The server stopped itself. It may only do so when the disk fails; a full one is no reason.
     pub(super) fn stopped(&mut self, reason: &str) -> Result<(), Wrong> {
-        if !self.disk_full && !self.disk_broken {
+        if !self.disk_broken {
             return Err(format!("the server stopped itself: {reason}"));
         }
         note!(self, "the server stops: {reason}");
@@ -149,7 +150,7 @@ impl World {
         self.disk_full = true;
         let room = self.chance.faults.below(self.config.segment_bytes);
         self.disk.plant(Fault::Full(self.disk.used_bytes() + room));
-        let wait_ns = self.chance.faults.between(1, 200) * 1_000_000;
+        let wait_ns = self.chance.faults.between(1, 1_000) * 1_000_000;
         self.after(wait_ns, Event::DiskRecovers);
     }
 
@@ -159,9 +160,13 @@ impl World {
         }
         self.disk_broken = true;
         let after = self.chance.faults.below(4);
-        let writes = self.chance.faults.percent(50);
-        note!(self, "the disk is going to fail");
-        self.disk.plant(if writes { Fault::WriteFails(after) } else { Fault::SyncFails(after) });
+        let fault = match self.chance.faults.below(5) {
+            0 | 1 => Fault::WriteFails(after),
+            2 | 3 => Fault::SyncFails(after),
+            _ => Fault::WriteIsShort(after),
+        };
+        note!(self, "the disk is going to fail: {fault:?}");
+        self.disk.plant(fault);
     }
 
     /// The power fails in the middle of the keeper's work.
@@ -169,9 +174,7 @@ impl World {
         let after = self.chance.faults.below(4);
         let Some(node) = &mut self.node else { return };
         self.disk.freeze_at_sync(after);
-        // Nobody will see what comes of it.
-        let _ = node.write_hint();
-        node.prepare_regardless();
+        node.logging.doomed_work();
         self.report.count(Count::CrashesOfTheKeeper);
         self.power_cut();
     }

@@ -9,7 +9,7 @@
 //! - `state`: the world, its queue of events and its end.
 //! - `network`, `port`: connections with delays, partial delivery and loss; the server's side.
 //! - `callers`, `calls`: clients, what they ask and what they were told.
-//! - `node`, `serving`: the server's inside and how events move it.
+//! - `node`, `logging`, `serving`: the server's inside, its log, and how events move them.
 //! - `disasters`, `damage`, `starting`: what goes wrong, and coming back from it.
 //! - `auditor`: what is right.
 //! - `many`: many seeds on several threads.
@@ -19,6 +19,7 @@ mod callers;
 mod calls;
 mod damage;
 mod disasters;
+mod logging;
 mod many;
 mod network;
 mod node;

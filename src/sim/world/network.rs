@@ -4,6 +4,7 @@ use super::auditor::Wrong;
 use super::port::Port;
 use super::report::Count;
 use super::state::{Event, World, note};
+use crate::io::to_u64;
 use crate::ledger::Op;
 use crate::wire::{Limits, Reply};
 
@@ -16,6 +17,8 @@ pub(super) struct Connection {
     pub(super) at_server: Option<Port>,
     /// Bytes arrive at nobody, and nobody is told.
     pub(super) silent: bool,
+    /// Bytes that the server hasn't read: too much waits for its turn there.
+    unread: Vec<u8>,
     to_server_ns: u64,
     to_caller_ns: u64,
 }
@@ -23,7 +26,19 @@ pub(super) struct Connection {
 /// What the server tells every client.
 const IN_FLIGHT_MAX: u32 = 6;
 
+/// The most that an event can take in a frame: its entry, a request, an amendment, history of both sides.
+const EVENT_BYTES_MAX: u64 = 144 + 16 + 32 + 2 * 80;
+
 impl World {
+    /// With so many events waiting, and what one connection may add, a batch still fits a segment,
+    /// whose size is far below what a cluster may have.
+    fn waiting_events_max(&self) -> u64 {
+        let fit = (self.config.segment_bytes - 3 * 4096) / EVENT_BYTES_MAX;
+        let added = to_u64(self.workload.events_max(IN_FLIGHT_MAX as usize));
+        assert!(added < fit, "what one connection may ask fits a segment");
+        fit - added
+    }
+
     /// A caller opens a connection.
     pub(super) fn connect(&mut self, caller: usize) -> u64 {
         let id = self.next_connection;
@@ -34,6 +49,7 @@ impl World {
             at_caller: true,
             at_server: None,
             silent: false,
+            unread: Vec::new(),
             to_server_ns,
             to_caller_ns,
         };
@@ -110,7 +126,27 @@ impl World {
 
     /// Bytes arrive at the server.
     pub(super) fn bytes_at_server(&mut self, id: u64, bytes: &[u8]) -> Result<(), Wrong> {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.unread.extend_from_slice(bytes);
+        }
+        self.read_at_server(id)
+    }
+
+    /// The server reads on where it had stopped.
+    pub(super) fn read_on_at_server(&mut self) -> Result<(), Wrong> {
+        let unread =
+            |(id, connection): (&u64, &Connection)| (!connection.unread.is_empty()).then_some(*id);
+        let waiting: Vec<u64> = self.connections.iter().filter_map(unread).collect();
+        waiting.into_iter().try_for_each(|id| self.read_at_server(id))
+    }
+
+    /// The server reads, unless too much waits for its turn.
+    fn read_at_server(&mut self, id: u64) -> Result<(), Wrong> {
+        let waiting_max = self.waiting_events_max();
         let Some(node) = &self.node else { return Ok(()) };
+        if node.waiting_events() > waiting_max {
+            return Ok(());
+        }
         let house = super::port::House {
             limits: Limits {
                 cluster: self.config.cluster.0,
@@ -120,15 +156,16 @@ impl World {
             committed: node.engine.committed(),
             epoch: node.epoch.0,
             draining: node.draining,
-            full: node.full,
+            full: node.is_full(),
         };
         let Some(connection) = self.connections.get_mut(&id) else { return Ok(()) };
+        let bytes = std::mem::take(&mut connection.unread);
         if connection.silent {
             return Ok(());
         }
         let late = !connection.at_caller;
         let Some(port) = &mut connection.at_server else { return Ok(()) };
-        let submissions = port.receive(bytes, &house);
+        let submissions = port.receive(&bytes, &house);
         self.report.add(Count::FullDiskRefusals, std::mem::take(&mut port.refused_full));
         for submission in submissions {
             self.report.add(Count::LateRequests, u64::from(late));

@@ -42,11 +42,13 @@ pub enum Count {
     Resent,
     StartsOnFullDisk,
     OldRecords,
+    LateSegments,
+    WaitsForRoom,
 }
 
 impl Count {
     /// What must occur in any large set of seeds.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 36] = [
         Self::Events,
         Self::Calls,
         Self::AnswersChecked,
@@ -81,6 +83,8 @@ impl Count {
         Self::Resent,
         Self::StartsOnFullDisk,
         Self::OldRecords,
+        Self::LateSegments,
+        Self::WaitsForRoom,
     ];
 }
 

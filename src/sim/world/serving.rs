@@ -6,7 +6,7 @@ use super::report::Count;
 use super::state::{Event, World, note};
 use crate::engine::{LongRead, Release, Source, Submission, run_query};
 use crate::ledger::Op;
-use crate::wire::Reply;
+use crate::wire::{ErrorCode, Reply, RequestError};
 
 /// A read on the query thread.
 pub(super) struct Query {
@@ -55,8 +55,10 @@ impl World {
         let (wall_ns, now_ns) = (self.wall_ns(), self.now_ns);
         let Some(node) = &mut self.node else { return Ok(()) };
         let mut begun = Vec::new();
-        node.order(wall_ns);
-        let written = node.begin_writes(now_ns, &mut begun);
+        if node.waits_for_room() {
+            self.report.count(Count::WaitsForRoom);
+        }
+        let written = node.order(wall_ns).and_then(|()| node.logging.write(now_ns, &mut begun));
         let mut loads = Vec::new();
         while let Some(next) = node.next_loads() {
             loads.push(next);
@@ -86,10 +88,12 @@ impl World {
         if let Err(reason) = written {
             return self.stopped(&reason);
         }
+        self.keep()?;
         self.release()?;
+        self.read_on_at_server()?;
         let Some(node) = &self.node else { return Ok(()) };
         let done = node.draining && node.is_idle() && self.queries.is_empty();
-        if let Some(at_ns) = node.write_deadline_ns()
+        if let Some(at_ns) = node.logging.write_deadline_ns()
             && at_ns > self.now_ns
         {
             self.at(at_ns, Event::Turn(self.life));
@@ -102,7 +106,7 @@ impl World {
 
     pub(super) fn write_ends(&mut self, id: u64) -> Result<(), Wrong> {
         let Some(node) = &mut self.node else { return Ok(()) };
-        if let Err(reason) = node.end_write(id) {
+        if let Err(reason) = node.logging.end_write(id) {
             return self.stopped(&reason);
         }
         note!(self, "write {id} ends");
@@ -118,6 +122,13 @@ impl World {
             let Some(record) = self.calls.get(&to.correlation) else {
                 return Err(format!("an answer to call {}, which was never made", to.correlation));
             };
+            if let Release::Reply { reply: Reply::Error(error), .. } = &release
+                && record.request.is_write()
+                && error.code() == Some(ErrorCode::CapacityExceeded)
+            {
+                self.refused_for_want_of_room(to, op, error.clone())?;
+                continue;
+            }
             let expected = self.auditor.expect(op, &record.request, &self.disk)?;
             match release {
                 Release::Reply { reply, .. } => {
@@ -189,17 +200,55 @@ impl World {
         Ok(())
     }
 
-    /// The keeper's thread: a hint, and the next segment.
+    /// A write that waited for its turn when the disk was full: nothing may ever come of it.
+    fn refused_for_want_of_room(
+        &mut self,
+        to: Source,
+        op: Op,
+        error: RequestError,
+    ) -> Result<(), Wrong> {
+        self.auditor.note_refused(op, to.correlation, &self.disk)?;
+        self.report.count(Count::FullDiskRefusals);
+        if let Some(record) = self.calls.get_mut(&to.correlation) {
+            record.submitted -= 1;
+        }
+        self.check_and_answer(to, op, &Reply::Error(error), None)
+    }
+
+    /// The keeper's thread wakes.
     pub(super) fn keeper_wakes(&mut self) -> Result<(), Wrong> {
-        let wait_ns = self.chance.disk.between(2_000_000, 60_000_000);
+        let wait_ns = self.chance.disk.between(2_000_000, 100_000_000);
         self.after(wait_ns, Event::Keeper(self.life));
+        self.keep()
+    }
+
+    /// The keeper looks what there is to do: a hint, and the next segment.
+    fn keep(&mut self) -> Result<(), Wrong> {
+        let now_ns = self.now_ns;
         let Some(node) = &mut self.node else { return Ok(()) };
-        let hinted = node.write_hint();
-        node.prepare();
-        if let Err(reason) = hinted {
+        match node.logging.keep(now_ns) {
+            Ok(false) => {}
+            Ok(true) => {
+                // Now and then it is late: whoever orders has to wait for it.
+                let late = if self.chance.disk.percent(10) { 100 } else { 1 };
+                let wait_ns = self.chance.disk.between(50_000, 3_000_000) * late;
+                self.report.add(Count::LateSegments, u64::from(late > 1));
+                self.after(wait_ns * self.disk_slowness, Event::SegmentMade(self.life));
+            }
+            Err(reason) => return self.stopped(&reason),
+        }
+        Ok(())
+    }
+
+    /// A segment is made, or couldn't be.
+    pub(super) fn segment_made(&mut self) -> Result<(), Wrong> {
+        let now_ns = self.now_ns;
+        let Some(node) = &mut self.node else { return Ok(()) };
+        if let Err(reason) = node.logging.end_making(now_ns) {
             return self.stopped(&reason);
         }
+        note!(self, "segment made");
         self.wake_node();
-        Ok(())
+        self.keep()
     }
 }

@@ -3,7 +3,8 @@
 
 use super::auditor::Wrong;
 use super::damage;
-use super::node::{Node, NodeOptions, WriterStyle};
+use super::logging::{LoggingOptions, WriterStyle};
+use super::node::{Node, NodeOptions};
 use super::report::Count;
 use super::state::{Event, World, note};
 use crate::io::memory::{Fault, MemoryStorage};
@@ -69,9 +70,13 @@ impl World {
         NodeOptions {
             partitions: random.index(8) + 1,
             hash_key: random.next_u128(),
-            groups,
-            style,
-            preparation: random.pick(&[Preparation::Reserved, zeroed]),
+            logging: LoggingOptions {
+                groups,
+                style,
+                preparation: random.pick(&[Preparation::Reserved, zeroed]),
+                ready_ahead: random.between(1, 3),
+                queue_frames: 256,
+            },
             recent_bytes_max: random.pick(&[0, 32 << 10, 1 << 20]),
         }
     }
@@ -85,7 +90,7 @@ impl World {
         let trouble = self.make_trouble();
         let options = self.node_options();
         note!(self, "start with {} partitions, {trouble:?}", options.partitions);
-        match (Node::start(&self.disk, options), &trouble) {
+        match (Node::start(&self.disk, options, self.now_ns), &trouble) {
             (Ok(_), Trouble::PowerCut) => {
                 self.report.count(Count::CrashesInRecovery);
                 self.disk = damage::power_cut(&self.disk, &mut self.chance.faults);

@@ -50,6 +50,8 @@ pub(super) enum Event {
     LoadEnds(u64, u64),
     /// The keeper's thread wakes.
     Keeper(u64),
+    /// The keeper is done with a segment.
+    SegmentMade(u64),
     /// Someone starts the server.
     Start,
     /// A clean stop gives up waiting.
@@ -134,16 +136,22 @@ impl World {
             disk: random.fork(),
             faults: random.fork(),
         };
+        // All that callers can have under way at once fits a segment; the smaller, the more of them.
+        let (events_per_request_max, segment_kib) = match random.below(3) {
+            0 => (4, random.pick(&[64, 64, 128])),
+            1 => (12, random.pick(&[128, 192, 384])),
+            _ => (24, random.pick(&[256, 256, 1024])),
+        };
         let config = ClusterConfig {
             cluster: ClusterId(random.next_u128()),
-            segment_bytes: random.pick(&[256, 256, 384, 1024]) << 10,
+            segment_bytes: segment_kib << 10,
             accounts_max: 1 << 20,
             holds_max: 1 << 20,
             rules_version: 1,
         };
         let workload = WorkloadOptions {
             accounts: random.pick(&[6, 12, 24]),
-            events_per_request_max: random.pick(&[4, 12, 24]),
+            events_per_request_max,
             percent_long_pauses: 3,
             ..WorkloadOptions::default()
         };
@@ -234,6 +242,7 @@ impl World {
             Event::QueryEnds(life, id) if life == self.life => self.query_ends(id),
             Event::LoadEnds(life, id) if life == self.life => self.load_ends(id),
             Event::Keeper(life) if life == self.life => self.keeper_wakes(),
+            Event::SegmentMade(life) if life == self.life => self.segment_made(),
             Event::StopNow(life) if life == self.life => self.stop_now(),
             Event::Start => self.start(),
             Event::DiskRecovers => {
@@ -250,6 +259,7 @@ impl World {
             | Event::QueryEnds(..)
             | Event::LoadEnds(..)
             | Event::Keeper(_)
+            | Event::SegmentMade(_)
             | Event::StopNow(_)
             | Event::PowerCut(_) => Ok(()),
         }

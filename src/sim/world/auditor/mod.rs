@@ -128,6 +128,22 @@ impl Auditor {
         Ok(())
     }
 
+    /// A write that the server had taken in gets the answer that there is no room. It must not be on
+    /// its way to the log, and never will be.
+    pub(super) fn note_refused(
+        &mut self,
+        op: Op,
+        correlation: u64,
+        disk: &MemoryStorage,
+    ) -> Result<(), Wrong> {
+        self.advance(op, disk)?;
+        match self.submitted.iter().position(|(sent, _)| *sent == correlation) {
+            Some(index) => drop(self.submitted.swap_remove(index)),
+            None => return Err(format!("call {correlation} is refused, and stands in the log")),
+        }
+        Ok(())
+    }
+
     /// The server lets an answer go. Gives the right one, where there is only one.
     pub(super) fn expect(
         &mut self,
@@ -135,6 +151,24 @@ impl Auditor {
         request: &Request,
         disk: &MemoryStorage,
     ) -> Result<Option<Reply>, Wrong> {
+        self.advance(op, disk)?;
+        if !request.is_write() {
+            return Ok(answers::read(&mut self.model, request));
+        }
+        if request.events() == 0 {
+            return Ok(Some(answers::nothing(request)));
+        }
+        match self.expected.pop_front() {
+            Some((asked, reply)) if asked == *request => Ok(Some(reply)),
+            other => Err(format!(
+                "op {} is answered to {request:?}, but its next answer belongs to {other:?}",
+                op.0
+            )),
+        }
+    }
+
+    /// Takes in all frames up to the op that an answer names: each must be durable by now.
+    fn advance(&mut self, op: Op, disk: &MemoryStorage) -> Result<(), Wrong> {
         if op < self.last_release {
             let last = self.last_release.0;
             return Err(format!("an answer names op {} after one named op {last}", op.0));
@@ -153,19 +187,7 @@ impl Auditor {
         }
         self.last_release = op;
         self.answers_checked += 1;
-        if !request.is_write() {
-            return Ok(answers::read(&mut self.model, request));
-        }
-        if request.events() == 0 {
-            return Ok(Some(answers::nothing(request)));
-        }
-        match self.expected.pop_front() {
-            Some((asked, reply)) if asked == *request => Ok(Some(reply)),
-            other => Err(format!(
-                "op {} is answered to {request:?}, but its next answer belongs to {other:?}",
-                op.0
-            )),
-        }
+        Ok(())
     }
 
     /// The server has started on this disk: what is there must be what was there, without a gap, up
