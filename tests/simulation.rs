@@ -2,6 +2,8 @@
 //!
 //! `partita simulate --seed N -v` shows what happens in one of them.
 
+use std::io::Read as _;
+
 use partita::sim::world::{Count, SimulationOptions, simulate, simulate_many};
 
 /// Seeds of one test; there are eight, so that they run next to each other.
@@ -57,6 +59,25 @@ fn seeds_1501_to_1750() {
 #[test]
 fn seeds_1751_to_2000() {
     all_is_well(7);
+}
+
+/// Worlds that nobody has seen, others with each run. `PARTITA_FIRST_SEED` repeats a run.
+#[test]
+fn seeds_that_vary() {
+    let chosen = std::env::var("PARTITA_FIRST_SEED").ok().map(|text| text.parse().unwrap());
+    let first: u64 = chosen.unwrap_or_else(|| {
+        let mut random = [0; 4];
+        std::fs::File::open("/dev/urandom").unwrap().read_exact(&mut random).unwrap();
+        // Behind the fixed ones.
+        1_000_000 + u64::from(u32::from_ne_bytes(random))
+    });
+    println!("seeds {first} to {}", first + SEEDS - 1);
+    let many = simulate_many(first..first + SEEDS, SimulationOptions::default(), 1, false);
+    if let Some(failure) = many.failures.first() {
+        let (seed, steps) = (failure.seed, SimulationOptions::default().steps);
+        panic!("{failure}\n  again: partita simulate --seed {seed} --steps {steps} -v");
+    }
+    assert_eq!(many.passed.len() as u64, SEEDS);
 }
 
 /// Seeds that once found a fault, and what it was.

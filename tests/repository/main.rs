@@ -12,6 +12,7 @@ mod circles;
 mod dependencies;
 mod documents;
 mod modules;
+mod mutants;
 mod operating;
 mod paths;
 mod shape;
