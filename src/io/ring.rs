@@ -61,6 +61,8 @@ pub struct Ring {
     ring: IoUring,
     staging: MmapMut,
     registered: bool,
+    /// What was started and hasn't completed, each with a tag of its own. The kernel reads their ranges
+    /// of `staging`, which don't overlap.
     active: Vec<Active>,
 }
 
@@ -72,6 +74,7 @@ impl Ring {
     /// # Errors
     /// If the kernel doesn't allow rings (`PermissionDenied`, `Unsupported`) or lacks memory.
     pub fn new(entries: u32, staging_bytes: usize) -> io::Result<Self> {
+        assert!(entries > 0, "a ring holds an operation");
         let mut builder = IoUring::<squeue::Entry>::builder();
         builder.setup_single_issuer().setup_defer_taskrun().setup_taskrun_flag();
         let ring = match builder.build(entries) {
@@ -125,6 +128,7 @@ impl Ring {
         range: Range<usize>,
     ) -> io::Result<()> {
         self.assert_not_in_flight(&range);
+        assert!(!range.is_empty(), "a write has bytes");
         let bytes = &self.staging[range.clone()];
         let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;
         let descriptor = Fd(file.as_raw_fd());
@@ -221,10 +225,17 @@ impl Ring {
     pub fn next_completion(&mut self) -> Option<Completion> {
         let entry = self.ring.completion().next()?;
         let tag = entry.user_data();
-        if let Some(index) = self.active.iter().position(|active| active.tag == tag) {
-            self.active.swap_remove(index);
-        }
-        Some(Completion { tag, result: entry.result() })
+        let index = self.active.iter().position(|active| active.tag == tag);
+        let Some(index) = index else { unreachable!("only what was started completes") };
+        let Active { range, .. } = self.active.swap_remove(index);
+        let completion = Completion { tag, result: entry.result() };
+        assert!(
+            range.is_empty()
+                || completion.bytes().is_ok_and(|bytes| bytes <= range.len())
+                || completion.result < 0,
+            "no more is written than was asked for"
+        );
+        Some(completion)
     }
 
     fn push(

@@ -105,13 +105,18 @@ enum State {
 pub struct GroupCommit {
     config: GroupConfig,
     layout: Layout,
-    /// In log order. The first `first_id` groups of all time are durable and gone.
+    /// In log order, each in one segment, without gaps but for the ends of segments. Only the last may
+    /// gather. The first `first_id` groups of all time are durable and gone; the first here isn't.
     groups: VecDeque<Group>,
     first_id: u64,
+    /// How many of `groups` are in flight, at most `writes_max`.
     in_flight: usize,
+    /// Where the next frame goes, and the bytes before it that `groups` hold: the sum of their spans.
     staging_head: usize,
     staging_used: usize,
+    /// The end of the last group that is gone. Only ever grows.
     durable: Durable,
+    /// For ever.
     failed: bool,
 }
 
@@ -124,9 +129,15 @@ impl GroupCommit {
     #[must_use]
     pub fn new(config: GroupConfig, layout: Layout, durable: Durable) -> Self {
         // A frame never wraps around the end, so up to one frame less a page may be left unused.
-        assert!(config.staging_bytes >= 2 * FRAME_BYTES_MAX.min(layout.segment_bytes));
-        assert!(config.staging_bytes <= IN_FLIGHT_BYTES_MAX);
-        assert!(config.writes_max > 0);
+        assert!(
+            config.staging_bytes >= 2 * FRAME_BYTES_MAX.min(layout.segment_bytes),
+            "the staging memory holds two of the largest frames"
+        );
+        assert!(
+            config.staging_bytes <= IN_FLIGHT_BYTES_MAX,
+            "no more is in flight than recovery looks at"
+        );
+        assert!(config.writes_max > 0, "a write can be in flight");
         Self {
             config,
             layout,
@@ -173,6 +184,15 @@ impl GroupCommit {
     pub fn handle_frame(&mut self, frame: &FrameHeader, now_ns: u64) -> usize {
         assert!(self.has_room(frame.frame_bytes), "the staging memory is full");
         let bytes = to_usize(frame.frame_bytes);
+        assert!(bytes > 0, "a frame has bytes");
+        let (end, op) = self.last_taken();
+        assert!(frame.position >= end, "a frame stands behind the one before");
+        assert!(frame.op > op, "frames come in the order of their ops");
+        assert!(
+            self.layout.offset_in_segment(frame.position) + frame.frame_bytes
+                <= self.layout.segment_bytes,
+            "a frame lies in one segment"
+        );
         let skip = self.skip_for(bytes);
         if let Some(group) = self.groups.back_mut()
             && group.state == State::Gathering
@@ -205,6 +225,7 @@ impl GroupCommit {
             state: State::Gathering,
         });
         self.staging_used += skip + bytes;
+        assert!(self.staging_used <= self.capacity(), "memory in use is not used again");
         self.staging_head = (offset + bytes) % self.capacity();
         offset
     }
@@ -234,6 +255,16 @@ impl GroupCommit {
         if !due {
             return None;
         }
+        assert!(
+            group.staging_offset + group.bytes <= self.capacity(),
+            "a write is one piece of the memory"
+        );
+        let last = group.position.plus(to_u64(group.bytes) - 1);
+        assert_eq!(
+            self.layout.segment_of(group.position),
+            self.layout.segment_of(last),
+            "a write stays in its segment"
+        );
         self.groups[index].state = State::InFlight;
         self.in_flight += 1;
         Some(WriteRequest {
@@ -277,19 +308,34 @@ impl GroupCommit {
             return Err(GroupError::Failed);
         }
         group.state = State::Written;
+        assert!(self.in_flight > 0, "what ends was in flight");
         self.in_flight -= 1;
         let mut moved = None;
         while let Some(group) = self.groups.front()
             && group.state == State::Written
         {
+            assert!(group.position >= self.durable.position, "what is durable only grows");
+            assert!(group.last_op > self.durable.op, "each group holds a frame");
             self.durable =
                 Durable { position: group.position.plus(to_u64(group.bytes)), op: group.last_op };
+            assert!(self.staging_used >= group.staging_span, "memory is given back once");
             self.staging_used -= group.staging_span;
             self.groups.pop_front();
             self.first_id += 1;
             moved = Some(self.durable);
         }
+        assert!(
+            !self.groups.is_empty() || self.staging_used == 0,
+            "nothing under way holds no memory"
+        );
         Ok(moved)
+    }
+
+    /// The end of the frame taken last, and its op.
+    fn last_taken(&self) -> (Position, Op) {
+        self.groups.back().map_or((self.durable.position, self.durable.op), |group| {
+            (group.position.plus(to_u64(group.bytes)), group.last_op)
+        })
     }
 
     fn first_unsubmitted(&self) -> Option<usize> {

@@ -23,6 +23,8 @@ impl Room {
     #[must_use]
     pub fn behind(layout: Layout, end: Position, segments: u64, is_full: bool) -> Self {
         // Of all frames the largest one leads furthest, wherever the log ends.
+        assert!(layout.segment_bytes > SEGMENT_HEADER_BYTES, "a segment holds a frame");
+        assert!(end.0 >= SEGMENT_HEADER_BYTES, "a log ends behind its first header");
         let most = FRAME_BYTES_MAX.min(layout.segment_bytes - SEGMENT_HEADER_BYTES);
         if layout.segment_of(layout.place(end, most)) < segments {
             Self::Ready

@@ -97,6 +97,9 @@ impl KeeperMachine {
         now_ns: u64,
     ) -> Self {
         assert!(ready_ahead > 0, "the next segment is made before it is needed");
+        assert!(segments > 0, "a log has a segment");
+        // A log that ends with its last segment goes on in the next one.
+        assert!(current <= segments, "a log ends in a segment that is there, or right behind it");
         Self {
             ready_ahead,
             segments,
@@ -171,6 +174,8 @@ impl KeeperMachine {
             unreachable!("a hint is written after it was asked for")
         };
         result.map_err(KeeperFailed::Hint)?;
+        assert!(hint > self.written, "each hint says more than the one before");
+        assert!(hint <= self.hint, "the file never says more than is committed");
         self.written = hint;
         self.newer_since_ns = now_ns;
         Ok(())
@@ -191,9 +196,9 @@ impl KeeperMachine {
         let Some(KeeperAction::Prepare { segment, .. }) = self.under_way.take() else {
             unreachable!("a segment is made after it was asked for")
         };
+        assert_eq!(segment, self.segments, "segments are made in their order");
         match result {
             Ok(()) => {
-                assert_eq!(segment, self.segments, "segments are made in their order");
                 self.segments = segment + 1;
                 self.is_full = false;
                 Ok(())
@@ -212,6 +217,7 @@ impl KeeperMachine {
         if self.under_way.is_some() {
             return None;
         }
+        assert!(self.written <= self.hint, "the file never says more than is committed");
         self.under_way = if self.is_hint_due(now_ns) {
             Some(KeeperAction::Hint(self.hint))
         } else if self.wants_segment() && now_ns >= self.retry_ns {
@@ -219,6 +225,8 @@ impl KeeperMachine {
         } else {
             None
         };
+        let is_last = matches!(self.under_way, Some(KeeperAction::Prepare { .. }));
+        assert!(!(is_last && self.ending), "no segment is made at the end");
         self.under_way
     }
 

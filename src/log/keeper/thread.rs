@@ -42,6 +42,7 @@ pub(in crate::log) struct Keeper {
 struct Notes {
     /// Held for moments only, never while anything is written.
     news: Mutex<News>,
+    /// Rung when a segment is begun and at the end.
     changed: Condvar,
 }
 
@@ -116,6 +117,12 @@ impl Drop for Keeper {
     }
 }
 
+impl News {
+    const fn has_begun(&self) -> bool {
+        !self.begun.is_empty()
+    }
+}
+
 impl Notes {
     fn lock(&self) -> MutexGuard<'_, News> {
         self.news.lock().unwrap_or_else(PoisonError::into_inner)
@@ -147,6 +154,7 @@ impl<S: Storage> Work<S> {
                 let news = std::mem::take(&mut *self.notes.lock());
                 self.take_in(news);
             } else if self.machine.is_over() {
+                assert!(!self.notes.lock().has_begun(), "nothing is written after the last word");
                 return Ok(());
             } else {
                 let news = self.notes.wait();
@@ -161,6 +169,10 @@ impl<S: Storage> Work<S> {
 
     fn take_in(&mut self, news: News) {
         let now_ns = self.now_ns();
+        assert!(
+            news.begun.is_sorted_by(|(one, _), (next, _)| one < next),
+            "segments are begun in their order"
+        );
         for (segment, begun_ns) in news.begun {
             self.machine.handle_begun(segment, begun_ns);
         }
@@ -194,6 +206,12 @@ impl<S: Storage> Work<S> {
         let now_ns = self.parts.clock.now().monotonic_ns;
         self.machine.handle_prepared(made, now_ns)?;
         let is_full = self.machine.is_full();
+        assert_eq!(is_full, why.is_some(), "whatever else fails is the end");
+        assert_eq!(
+            self.machine.segments(),
+            segment + u64::from(!is_full),
+            "one segment is made at a time"
+        );
         match why {
             Some(error) if !was_full => {
                 tracing::error!(segment, %error, "the next segment of the log can't be made");

@@ -9,7 +9,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::io::{Completion, Ring, to_usize};
+use crate::io::{Completion, Ring, to_u64, to_usize};
+use crate::log::frame::FRAME_ALIGNMENT;
 use crate::log::group::{GroupConfig, WriteRequest};
 use crate::log::position::Layout;
 
@@ -52,6 +53,11 @@ impl Direct {
 
 impl Device for Direct {
     fn open_segment(&mut self, segment: u64, path: &Path, oldest: u64) -> io::Result<()> {
+        assert!(oldest <= segment, "what is written now isn't let go");
+        assert!(
+            self.segments.last().is_none_or(|(last, _)| *last < segment),
+            "segments are opened in their order"
+        );
         self.segments.retain(|(number, _)| *number >= oldest);
         self.segments.push((segment, Arc::new(open_direct(path)?)));
         Ok(())
@@ -64,6 +70,14 @@ impl Device for Direct {
     fn start(&mut self, write: &WriteRequest) -> io::Result<()> {
         let file = Arc::clone(self.file(self.layout.segment_of(write.position))?);
         let offset = self.layout.offset_in_segment(write.position);
+        assert!(
+            (offset | to_u64(write.bytes)).is_multiple_of(FRAME_ALIGNMENT),
+            "direct writes are of whole pages"
+        );
+        assert!(
+            offset + to_u64(write.bytes) <= self.layout.segment_bytes,
+            "a write stays in its segment"
+        );
         let range = write.staging_offset..write.staging_offset + write.bytes;
         self.ring.start_write(write.id, &file, offset, range)
     }

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::io::{Completion, FileMap, Ring, forget_cached, to_u64, to_usize};
+use crate::log::frame::FRAME_ALIGNMENT;
 use crate::log::group::WriteRequest;
 use crate::log::position::Layout;
 
@@ -57,6 +58,11 @@ impl Mapped {
 impl Device for Mapped {
     fn open_segment(&mut self, segment: u64, path: &Path, oldest: u64) -> io::Result<()> {
         let file = OpenOptions::new().read(true).write(true).open(path)?;
+        assert!(oldest <= segment, "what is written now isn't let go");
+        assert!(
+            self.segments.last().is_none_or(|(last, _)| *last < segment),
+            "segments are opened in their order"
+        );
         self.map = Some(FileMap::new(&file)?);
         self.segments.retain(|(number, _)| *number >= oldest);
         self.segments.push((segment, Arc::new(file)));
@@ -64,9 +70,10 @@ impl Device for Mapped {
     }
 
     fn target(&mut self, place: Place) -> io::Result<&mut [u8]> {
-        debug_assert_eq!(
+        assert_eq!(
             self.segments.last().map(|(number, _)| *number),
-            Some(self.layout.segment_of(place.position))
+            Some(self.layout.segment_of(place.position)),
+            "frames are stored into the segment that is mapped"
         );
         let offset = to_usize(self.layout.offset_in_segment(place.position));
         let range = offset..offset + place.bytes;
@@ -89,6 +96,10 @@ impl Device for Mapped {
         {
             map.release(to_usize(offset)..to_usize(offset) + bytes)?;
         }
+        assert!(
+            (offset | to_u64(bytes)).is_multiple_of(FRAME_ALIGNMENT),
+            "two groups never share a page"
+        );
         let length = u32::try_from(bytes).map_err(io::Error::other)?;
         self.ring.start_sync(write.id, &file, offset, length)?;
         self.syncs.push(Sync { write: write.id, file, offset, bytes });

@@ -17,10 +17,13 @@ use crate::log::room::Room;
 #[derive(Debug)]
 pub struct LogProgress {
     layout: Layout,
+    /// Of a frame that is durable, and all before it. Only ever grow; written by the writer alone,
+    /// the position first.
     durable_position: AtomicU64,
     durable_op: AtomicU64,
     /// Segments that are there. Only ever grows.
     segments: AtomicU64,
+    /// The next one can't be made. Written by the keeper alone, as `segments`.
     full: AtomicBool,
     groups: AtomicU64,
     bytes: AtomicU64,
@@ -92,6 +95,9 @@ impl LogProgress {
     }
 
     pub(super) fn publish(&self, durable: Durable) {
+        assert!(durable.op > self.durable_op(), "more is durable each time");
+        assert!(durable.position > self.durable_position(), "more is durable each time");
+        assert!(self.holds(Position(durable.position.0 - 1)), "what is durable lies in a segment");
         // The position first: who sees the op may read the log up to it.
         self.durable_position.store(durable.position.0, Ordering::Release);
         self.durable_op.store(durable.op.0, Ordering::Release);
@@ -99,6 +105,7 @@ impl LogProgress {
 
     /// There are so many segments, and the next can't be made if the disk is full.
     pub(super) fn publish_room(&self, segments: u64, is_full: bool) {
+        assert!(segments >= self.segments(), "a segment that is there stays there");
         self.segments.store(segments, Ordering::SeqCst);
         self.full.store(is_full, Ordering::Relaxed);
     }

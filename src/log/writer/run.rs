@@ -58,6 +58,7 @@ impl<D: Device> Runner<D> {
             }
             let idle = self.machine.is_idle();
             if stop && idle && self.shared.queue.is_empty() {
+                assert_eq!(self.machine.in_flight(), 0, "the end comes behind the last write");
                 return Ok(());
             }
             self.sleep(idle).map_err(WriteFailed::Io)?;
@@ -66,6 +67,7 @@ impl<D: Device> Runner<D> {
 
     /// After a run that ended well.
     pub(super) fn stop(self) {
+        assert!(self.machine.is_idle(), "all that was taken is durable at the end");
         self.keeper.stop(self.machine.hint());
     }
 
@@ -91,6 +93,10 @@ impl<D: Device> Runner<D> {
             busy = true;
             match action {
                 WriterAction::Open { segment, oldest } => {
+                    assert!(
+                        segment < self.shared.progress.segments(),
+                        "a segment is there before it is used"
+                    );
                     let path = self.directory.path_of(&segment_name(segment));
                     self.device.open_segment(segment, &path, oldest)?;
                     self.keeper.begun(segment, now_ns);
@@ -101,6 +107,7 @@ impl<D: Device> Runner<D> {
                     now_ns = self.now_ns();
                 }
                 WriterAction::Write(write) => {
+                    assert_ne!(write.id, WAKE_TAG, "writes and the poll are told apart");
                     self.device.start(&write)?;
                     started = true;
                 }
@@ -120,6 +127,7 @@ impl<D: Device> Runner<D> {
         while let Some(completion) = self.device.ring().next_completion() {
             any = true;
             if completion.tag == WAKE_TAG {
+                assert!(self.polling, "the poll that ends was started");
                 completion.bytes().map_err(WriteFailed::Io)?;
                 self.polling = false;
                 self.sleeper.drain().map_err(WriteFailed::Io)?;
@@ -128,7 +136,9 @@ impl<D: Device> Runner<D> {
             let written = self.device.finish(completion);
             let before = self.machine.durable().position.0;
             self.machine.handle_completed(completion.tag, written)?;
-            let bytes = self.machine.durable().position.0 - before;
+            let after = self.machine.durable().position.0;
+            assert!(after >= before, "what is durable stays durable");
+            let bytes = after - before;
             if bytes > 0 {
                 self.shared.progress.count(bytes);
             }
@@ -150,6 +160,10 @@ impl<D: Device> Runner<D> {
             self.polling = true;
         }
         let needed = self.machine.needed_segment();
+        assert!(
+            needed.is_none() || !self.machine.wants_frame(),
+            "what waits for a segment is a frame that is held"
+        );
         if needed.is_some() {
             self.shared.waits_for_segment.store(true, Ordering::SeqCst);
         }
