@@ -55,8 +55,12 @@ pub(super) fn power_cut(disk: &MemoryStorage, random: &mut Random) -> MemoryStor
     })
 }
 
-/// Flips one bit somewhere in the files. Says where.
-pub(super) fn flip_bit(disk: &MemoryStorage, random: &mut Random) -> Option<String> {
+/// Flips one bit somewhere in the files, where it can be told from a tear. Says where.
+pub(super) fn flip_bit(
+    disk: &MemoryStorage,
+    identity: LogIdentity,
+    random: &mut Random,
+) -> Option<String> {
     let mut names = Vec::new();
     for directory in ["", "log", "quarantine"] {
         let found = disk.list(directory).unwrap_or_default();
@@ -72,8 +76,39 @@ pub(super) fn flip_bit(disk: &MemoryStorage, random: &mut Random) -> Option<Stri
     let end = bytes.iter().rposition(|&byte| byte != 0).map_or(bytes.len(), |last| last + 1);
     let at = if random.percent(90) { random.index(end) } else { random.index(bytes.len()) };
     let bit = random.below(8);
+    if passes_for_a_tear(disk, identity, &name, at) {
+        return None;
+    }
     disk.damage(&name, |bytes| bytes[at] ^= 1 << bit).ok()?;
     Some(format!("bit {bit} of byte {at} of {name}"))
+}
+
+/// Whether a bit flipped there may look like a tear: nobody has noted that its frame is committed, and
+/// a sector of the frame's content, or the end of a page, is zeros although it arrived. The format's
+/// description says so, too.
+fn passes_for_a_tear(disk: &MemoryStorage, identity: LogIdentity, name: &str, at: usize) -> bool {
+    let layout = identity.layout;
+    let Ok(Some(meta)) = Meta::load(disk) else { return false };
+    let Ok(mut reader) = LogReader::open(disk.clone(), identity) else { return false };
+    // The end of the frame with that bit, and whether it holds such zeros.
+    let mut hit = None;
+    let mut committed = meta.hint.committed;
+    while let Ok(Some(frame)) = reader.next_frame() {
+        let header = *frame.header();
+        if hit.is_some() {
+            committed = committed.max(header.committed);
+        }
+        let start = to_usize(layout.offset_in_segment(header.position));
+        let is_here = name == segment_name(layout.segment_of(header.position));
+        if is_here && (start..start + frame.bytes().len()).contains(&at) {
+            let content = &frame.bytes()[..to_usize(header.shape().content_end)];
+            let zero = |bytes: &[u8]| bytes.iter().all(|&byte| byte == 0);
+            let is_gap = content.chunks(SECTOR_BYTES).any(zero)
+                || content.chunks_exact(4096).any(|page| zero(&page[4096 - 128..]));
+            hit = Some((header.position.plus(header.frame_bytes), is_gap));
+        }
+    }
+    hit.is_some_and(|(end, is_gap)| is_gap && end > committed)
 }
 
 /// Takes sectors away that the disk itself knows to be committed: they read as zeros, as if they had

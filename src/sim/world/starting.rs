@@ -109,28 +109,26 @@ impl World {
     }
 
     fn make_trouble(&mut self) -> Trouble {
-        let random = &mut self.chance.faults;
         if self.quiet || self.auditor.op().0 < 2 {
             return Trouble::None;
         }
+        let identity = self.identity();
+        let random = &mut self.chance.faults;
         match random.below(100) {
-            0..=11 => match damage::flip_bit(&self.disk, random) {
+            0..=11 => match damage::flip_bit(&self.disk, identity, random) {
                 Some(what) => {
                     self.report.count(Count::BitFlips);
                     Trouble::Damage(what)
                 }
                 None => Trouble::None,
             },
-            12..=19 => {
-                let identity = self.identity();
-                match damage::lose_sectors(&self.disk, identity, &mut self.chance.faults) {
-                    Some(what) => {
-                        self.report.count(Count::LostSectors);
-                        Trouble::Damage(what)
-                    }
-                    None => Trouble::None,
+            12..=19 => match damage::lose_sectors(&self.disk, identity, &mut self.chance.faults) {
+                Some(what) => {
+                    self.report.count(Count::LostSectors);
+                    Trouble::Damage(what)
                 }
-            }
+                None => Trouble::None,
+            },
             20..=24 => match damage::scribble(&self.disk, &self.in_flight_at_crash, random) {
                 Some(what) => {
                     self.report.count(Count::Garbage);
