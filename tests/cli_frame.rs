@@ -41,7 +41,6 @@ fn wrong_usage_is_status_2_and_says_so_on_stderr() {
         &["start", "--log-writer", "fast"],
         &["start", "--cores", "0"],
         &["config", "show", "--listen", "here"],
-        &["config", "show", "--config", "missing.toml"],
         &["completions", "powershell6"],
     ] {
         let output = partita(directory.path(), args, &[]);

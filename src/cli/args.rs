@@ -113,7 +113,7 @@ impl Arguments {
             Command::Shell(args) => args.connect.put(&mut flags),
             Command::Import(args) => args.connect.put(&mut flags),
             Command::Bench(args) => {
-                args.connect.put(&mut flags);
+                flags.put(Key::Connect, args.connect.as_ref());
                 args.server.put(&mut flags);
             }
             Command::Verify(args) => args.data.put(&mut flags),

@@ -6,16 +6,18 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
-use super::config::Settings;
+use super::config::{Origin, Settings};
 use super::exit::{Exit, Failure};
-use super::flags::{ConnectFlags, ServerFlags};
+use super::flags::ServerFlags;
 use super::json;
+use super::remote::{Remote, Server};
 use super::say;
 use crate::io::{Clock, SystemClock, raise_open_files, to_u64};
 use crate::limits::EVENTS_PER_REQUEST_MAX;
 use crate::loadgen::{
     Ids, Load, LoadError, Mix, OwnServer, Progress, Report, ServerOptions, Workload, run as measure,
 };
+use crate::wire::{Reply, Request};
 
 /// Transfers of a run that nothing else bounds.
 const TRANSFERS_DEFAULT: u64 = 1_000_000;
@@ -27,8 +29,12 @@ const ACCOUNTS_ANY_SERVER_HOLDS: u64 = 100_000;
 /// Arguments of `bench`.
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
-    #[command(flatten)]
-    pub connect: ConnectFlags,
+    /// Write into the ledger of this server, for good; without it, a server of our own is measured.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub connect: Option<String>,
+    /// Write even if that ledger isn't empty.
+    #[arg(long, requires = "connect")]
+    pub yes: bool,
     #[command(flatten)]
     pub server: ServerFlags,
     /// Transfers to create [default: 1000000, without a bound when --seconds is given].
@@ -162,9 +168,20 @@ pub(crate) fn run(
     }
     let clock = SystemClock::new();
     let seed = args.seed.unwrap_or_else(|| clock.now().unix_ns);
-    let report = if settings.connect_chosen {
-        measure(&args.load(resolve(&settings.connect)?, seed), &clock, &mut tell)?
+    let report = if args.connect.is_some() {
+        let address = resolve(&settings.connect)?;
+        if !args.yes {
+            refuse_a_ledger_in_use(settings)?;
+        }
+        measure(&args.load(address, seed), &clock, &mut tell)?
     } else {
+        if settings.connect_origin != Origin::Default {
+            let (connect, origin) = (&settings.connect, &settings.connect_origin);
+            say(&format!(
+                "bench: {connect} ({origin}) is left alone: only --connect on the command line lets \
+                 bench write into a server"
+            ));
+        }
         let server = OwnServer::start(&own_program()?, &options(args, settings))?;
         if let Some(directory) = server.directory() {
             warn_of_memory(directory);
@@ -182,6 +199,24 @@ pub(crate) fn run(
         return Err(Failure::new(Exit::Refused, "bench: the server refused every request"));
     }
     Ok(Exit::Ok)
+}
+
+/// What bench writes stays for ever, so it writes into a ledger with records only when told twice.
+fn refuse_a_ledger_in_use(settings: &Settings) -> Result<(), Failure> {
+    let (_, reply) = Server::connect(settings)?.call(&Request::Status)?;
+    let Reply::Status(status) = reply else {
+        return Err(Failure::new(Exit::Unavailable, "bench: the server doesn't tell its status"));
+    };
+    let (accounts, transfers) = (status.accounts, status.transfers);
+    if accounts == 0 && transfers == 0 {
+        return Ok(());
+    }
+    Err(Failure::usage(format!(
+        "bench: the ledger at {} isn't empty: {accounts} accounts, {transfers} transfers. What bench \
+         writes stays there for ever; add --yes if you want that, or leave --connect away to measure \
+         a server of our own",
+        settings.connect
+    )))
 }
 
 fn print(report: &Report, json: Option<&Path>, out: &mut dyn Write) -> Result<(), Failure> {

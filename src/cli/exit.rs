@@ -4,6 +4,7 @@
 //! The statuses from 70 on belong to [`crate::fatal::Reason`]: the server stopped itself.
 
 use std::borrow::Cow;
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
 /// How a command ended.
@@ -83,6 +84,16 @@ impl Failure {
         self
     }
 
+    /// A file that is needed can't be read. Who may not look, or finds nothing there, used the command
+    /// rightly; anything else (a directory, no UTF-8) is the wrong file.
+    pub(crate) fn unreadable(what: &dyn std::fmt::Display, error: &std::io::Error) -> Self {
+        let exit = match error.kind() {
+            ErrorKind::NotFound | ErrorKind::PermissionDenied => Exit::Unavailable,
+            _ => Exit::Usage,
+        };
+        Self::new(exit, format!("can't read {what}: {error}"))
+    }
+
     /// The user's input is wrong.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self::new(Exit::Usage, message)
@@ -92,7 +103,7 @@ impl Failure {
 impl From<std::io::Error> for Failure {
     /// For writes to stdout: a reader that stopped reading (`| head`) has what it wanted.
     fn from(error: std::io::Error) -> Self {
-        if error.kind() == std::io::ErrorKind::BrokenPipe {
+        if error.kind() == ErrorKind::BrokenPipe {
             return Self { exit: Exit::Ok, message: None, code: None };
         }
         Self::new(Exit::Failed, format!("can't write the output: {error}"))
@@ -120,8 +131,21 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_is_missing_or_forbidden_is_no_wrong_usage() {
+        for (kind, exit) in [
+            (ErrorKind::NotFound, Exit::Unavailable),
+            (ErrorKind::PermissionDenied, Exit::Unavailable),
+            (ErrorKind::IsADirectory, Exit::Usage),
+            (ErrorKind::InvalidData, Exit::Usage),
+        ] {
+            let failure = Failure::unreadable(&"f", &std::io::Error::from(kind));
+            assert_eq!(failure.exit, exit, "{kind:?}");
+        }
+    }
+
+    #[test]
     fn a_reader_that_went_away_is_no_failure() {
-        let failure = Failure::from(std::io::Error::from(std::io::ErrorKind::BrokenPipe));
+        let failure = Failure::from(std::io::Error::from(ErrorKind::BrokenPipe));
         assert_eq!(failure, Failure { exit: Exit::Ok, message: None, code: None });
         let failure = Failure::from(std::io::Error::other("disk full"));
         assert_eq!(failure.exit, Exit::Failed);

@@ -21,7 +21,8 @@ pub(crate) fn missing_meta(path: &Path) -> Option<Failure> {
     };
     Some(failure(format!(
         "the meta file is missing, but {log} is there. What to do: put the file `meta` of this \
-         cluster back, from a backup or a copy of the directory, even an old one; if the directory \
-         was just being made for the first time, `partita start` makes it anew"
+         cluster back (it is the same in any copy of the directory, even an old one, as far as it \
+         matters); if the directory was just being made for the first time, `partita start` makes \
+         it anew"
     )))
 }

@@ -12,6 +12,7 @@ mod config_show;
 mod dates;
 mod exit;
 mod flags;
+mod hangup;
 mod import;
 mod init;
 mod inspect;
@@ -25,12 +26,15 @@ mod shell;
 mod simulate;
 mod start;
 mod status;
+mod status_page;
 mod table;
+mod tied;
 mod verify;
 mod version;
 
 use std::ffi::OsString;
 use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
@@ -87,10 +91,14 @@ fn run(
     let settings = settings(arguments, environment)?;
     let default_level =
         if matches!(arguments.command, Command::Start(_)) { "info" } else { "warn" };
-    logging::start(&settings, default_level)?;
+    logging::start(&settings, default_level, environment)?;
     match &arguments.command {
         Command::Init(args) => init::run(args, &settings, out),
-        Command::Start(args) => start::run(&StartConfig::from_settings(&settings, args), out),
+        Command::Start(args) => {
+            args.tied.watch()?;
+            hangup::watch(reload(arguments, environment, default_level))?;
+            start::run(&StartConfig::from_settings(&settings, args), out)
+        }
         Command::Status(args) => status::run(args, &settings, out),
         Command::Shell(args) => shell::run(args, &settings, out),
         Command::Import(args) => import::run(args, &settings, out),
@@ -106,6 +114,32 @@ fn run(
     }
 }
 
+/// Reads the settings again for a running server: what it can change while it runs is its log.
+fn reload(
+    arguments: &Arguments,
+    environment: &dyn Fn(&str) -> Option<OsString>,
+    default_level: &'static str,
+) -> impl Fn() -> Result<String, Failure> + Send + 'static {
+    let flags = arguments.flags();
+    let asked = asked_file(arguments, environment);
+    move || {
+        let file = ConfigFile::find(asked.as_deref())?;
+        let settings = config::resolve(&flags, &|name| std::env::var_os(name), file.as_ref())?;
+        logging::reload(&settings, default_level)
+    }
+}
+
+/// The configuration file that was asked for.
+fn asked_file(
+    arguments: &Arguments,
+    environment: &dyn Fn(&str) -> Option<OsString>,
+) -> Option<PathBuf> {
+    arguments.common.config.clone().or_else(|| {
+        let path = environment("PARTITA_CONFIG")?;
+        (!path.is_empty()).then(|| path.into())
+    })
+}
+
 /// Commands that need no configuration don't fail over a broken file.
 fn settings(
     arguments: &Arguments,
@@ -115,10 +149,6 @@ fn settings(
     if arguments.command.ignores_configuration() {
         return config::resolve(&flags, &|_| None, None);
     }
-    let asked = arguments.common.config.clone().or_else(|| {
-        let path = environment("PARTITA_CONFIG")?;
-        (!path.is_empty()).then(|| path.into())
-    });
-    let file = ConfigFile::find(asked.as_deref())?;
+    let file = ConfigFile::find(asked_file(arguments, environment).as_deref())?;
     config::resolve(&flags, environment, file.as_ref())
 }

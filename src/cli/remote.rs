@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::config::Settings;
 use super::exit::{Exit, Failure};
-use crate::client::{self, Client, ConnectOptions, NotSentReason, Pending, Refusal};
+use crate::client::{self, Client, ConnectError, ConnectOptions, NotSentReason, Pending, Refusal};
 use crate::ledger::{Account, CreateResult, Op, Transfer};
 use crate::wire::{Reply, Request, RequestError};
 
@@ -107,10 +107,17 @@ impl Server {
             name: "partita-cli".to_owned(),
             cluster: settings.cluster.unwrap_or(0),
             connect_deadline: CONNECT_DEADLINE,
+            wait_for_server: false,
             ..ConnectOptions::new(&settings.connect)
         };
         let client = Client::connect(&options).map_err(|error| {
-            CallError::Unavailable(format!("{}: {error}", settings.connect).into())
+            let hint = match error {
+                ConnectError::NobodyListens => {
+                    ": start a server with `partita start`, or say where it is with --connect"
+                }
+                _ => "",
+            };
+            CallError::Unavailable(format!("{}: {error}{hint}", settings.connect).into())
         })?;
         Ok(Self { client, waiting: VecDeque::new() })
     }

@@ -10,6 +10,7 @@ use clap::Args;
 use super::config::{LogWriter, Settings};
 use super::exit::{Exit, Failure};
 use super::flags::{DataFlags, ServerFlags};
+use super::tied::TiedFlags;
 use crate::fatal::{self, Reason};
 use crate::log::{CreateError, LogWriterKind, MetaError, Position, ReadError, RecoveryError};
 use crate::server::{OpenError, ServerConfig, StartError, serve};
@@ -32,6 +33,8 @@ pub(crate) struct StartArgs {
     /// --cluster, and under a service manager.
     #[arg(long)]
     pub no_create: bool,
+    #[command(flatten)]
+    pub tied: TiedFlags,
 }
 
 /// What a server is started with.
@@ -176,6 +179,7 @@ pub(crate) fn open_exit(error: &OpenError) -> Exit {
     match error {
         error if is_permission(error) => Exit::Unavailable,
         OpenError::OtherCluster { .. }
+        | OpenError::Contradicted { .. }
         | OpenError::SegmentBytes(_)
         | OpenError::Meta(MetaError::Version { .. } | MetaError::Rules { .. }) => Exit::Usage,
         OpenError::Create(CreateError::Exists) => Exit::Refused,

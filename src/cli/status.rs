@@ -9,7 +9,7 @@ use super::exit::{Exit, Failure};
 use super::flags::ConnectFlags;
 use super::json;
 use super::remote::{CallError, Remote, Server};
-use super::shell;
+use super::status_page;
 use crate::wire::{Reply, Request};
 
 /// Arguments of `status`.
@@ -29,16 +29,16 @@ pub(crate) fn run(
     out: &mut dyn Write,
 ) -> Result<Exit, Failure> {
     let (_, reply) = Server::connect(settings)?.call(&Request::Status)?;
-    let Reply::Status(report) = &reply else {
+    let Reply::Status(report) = reply else {
         let kind = reply.kind();
         return Err(
             CallError::Unavailable(format!("{kind:?} came where a status belongs").into()).into()
         );
     };
     if args.json {
-        json::write(out, report)?;
+        json::write(out, &report)?;
     } else {
-        shell::write_status(report, out)?;
+        status_page::write(&report, out)?;
     }
     Ok(Exit::Ok)
 }

@@ -67,6 +67,10 @@ pub(super) struct Driver {
     /// Shared requests in flight.
     shared_accounts: usize,
     shared_transfers: usize,
+    /// Whether nobody listening ends it, before the first connection.
+    wait_for_server: bool,
+    /// Attempts in a row, from the first one on, at which nobody listened.
+    unheard: usize,
     /// Who waits for the first connection.
     connected: Option<Sender<Result<HelloReply, ConnectError>>>,
 }
@@ -99,6 +103,8 @@ impl Driver {
             transfers: Batcher::new(EVENTS_PER_REQUEST_MAX, linger_ns),
             shared_accounts: 0,
             shared_transfers: 0,
+            wait_for_server: options.wait_for_server,
+            unheard: 0,
             connected: Some(connected),
         }
     }
@@ -334,7 +340,15 @@ impl Driver {
     fn confirm(&mut self) {
         let Some(stream) = &self.stream else { return };
         match (stream.take_error(), stream.peer_addr()) {
-            (Ok(Some(error)), _) | (Err(error), _) => self.lost(&error.to_string()),
+            (Ok(Some(error)), _) | (Err(error), _) => {
+                let unheard = error.kind() == ErrorKind::ConnectionRefused;
+                self.unheard = if unheard { self.unheard + 1 } else { 0 };
+                self.lost(&error.to_string());
+                let first = self.connected.is_some();
+                if first && !self.wait_for_server && self.unheard >= self.addresses.len() {
+                    self.session.give_up_connecting(ConnectError::NobodyListens);
+                }
+            }
             (Ok(None), Ok(_)) if self.writable => {
                 self.connecting = false;
                 let now_ns = self.now_ns();

@@ -17,6 +17,8 @@ pub struct ConnectOptions {
     pub name: String,
     /// Until when the first connection must stand, from the call of `connect`.
     pub connect_deadline: Duration,
+    /// Whether to wait for a server where nobody listens yet, until that deadline.
+    pub wait_for_server: bool,
     /// How long one attempt at a connection may take.
     pub connect_timeout: Duration,
     /// Until when a request must be answered, from its submission, over all its attempts.
@@ -49,6 +51,7 @@ impl ConnectOptions {
             cluster: 0,
             name: "partita-client".to_owned(),
             connect_deadline: Duration::from_secs(5),
+            wait_for_server: true,
             connect_timeout: Duration::from_secs(2),
             request_deadline: Duration::from_secs(30),
             backoff_min: Duration::from_millis(5),

@@ -180,6 +180,9 @@ pub enum ConnectError {
         /// What ended the last attempt, when there was one.
         last: Option<LostReason>,
     },
+    /// Nobody listens at any of the addresses.
+    #[error("nobody listens there")]
+    NobodyListens,
     /// There is no address to connect to.
     #[error("{0}")]
     NoAddress(String),

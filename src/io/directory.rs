@@ -73,6 +73,15 @@ pub fn is_in_memory(path: &Path) -> io::Result<bool> {
     Ok(IN_MEMORY.contains(&(kind & 0xffff_ffff)))
 }
 
+/// Bytes that this process may still write on the file system of `path`. A quota isn't seen.
+///
+/// # Errors
+/// If the file system can't be asked.
+pub fn free_bytes(path: &Path) -> io::Result<u64> {
+    let found = rustix::fs::statvfs(path)?;
+    Ok(found.f_bavail.saturating_mul(found.f_frsize))
+}
+
 impl DirectoryFile {
     /// The file itself, for what only a real one can do.
     #[must_use]

@@ -26,7 +26,7 @@ pub use affinity::{leave_processors, processors};
 pub use allocator::Allocator;
 pub use clock::{Clock, Now, SystemClock};
 pub use directory::{
-    DIRECTORY_MODE, Directory, DirectoryFile, FILE_MODE, is_in_memory, make_directories,
+    DIRECTORY_MODE, Directory, DirectoryFile, FILE_MODE, free_bytes, is_in_memory, make_directories,
 };
 pub use file_lock::{is_locked, lock_file};
 pub use machine::machine_memory_bytes;

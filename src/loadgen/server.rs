@@ -1,7 +1,11 @@
 //! A server of one's own: a child process, ready when it is returned, gone when it is dropped.
+//!
+//! It is gone too when this process ends without dropping anything: it watches its stdin, whose other
+//! end only we hold.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -46,7 +50,10 @@ impl OwnServer {
     pub fn start(program: &Path, options: &ServerOptions) -> Result<Self, LoadError> {
         let directory = tempfile::Builder::new().prefix("partita-bench-").tempdir();
         let directory = directory.map_err(LoadError::io("making a temporary directory"))?;
-        let mut server = Self::start_in(program, &directory.path().join("data"), options)?;
+        let mut options = options.clone();
+        // Its last act when we are killed; when we aren't, the directory goes with this value.
+        options.flags.extend(["--throw-away".to_owned(), directory.path().display().to_string()]);
+        let mut server = Self::start_in(program, &directory.path().join("data"), &options)?;
         server.directory = Some(directory);
         Ok(server)
     }
@@ -64,13 +71,16 @@ impl OwnServer {
             .arg("start")
             .arg("--data")
             .arg(data)
-            .args(["--listen", "127.0.0.1:0", "--log", "warn"])
+            .args(["--listen", "127.0.0.1:0", "--log", "warn", "--end-with-stdin"])
             .args(&options.flags)
             // A server of our own makes its own cluster, whatever is set for others.
             .env_remove("PARTITA_CLUSTER")
             .env_remove("NOTIFY_SOCKET")
-            .stdin(Stdio::null())
+            // Its stdin ends when this process does, whatever ends it.
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            // What the terminal sends to us must not reach it: it would drain for a dead client.
+            .process_group(0)
             .spawn()
             .map_err(LoadError::io("starting a server"))?;
         match wait_until_ready(&mut child) {

@@ -26,6 +26,6 @@ mod watch;
 
 pub use clock::{ClockError, judge_clock};
 pub use open::{
-    OpenError, Opened, ReplayOptions, Replayed, cluster_config, initialize, open, replay,
+    Expected, OpenError, Opened, ReplayOptions, Replayed, cluster_config, initialize, open, replay,
 };
 pub use start::{ServerConfig, StartError, serve};

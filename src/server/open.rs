@@ -70,6 +70,18 @@ pub enum OpenError {
         /// The cluster that was asked for.
         wanted: u128,
     },
+    /// The directory remembers another value than the one that is set.
+    #[error("{setting} = {wanted}, but this ledger was made with {found}: {remedy}")]
+    Contradicted {
+        /// Which setting.
+        setting: &'static str,
+        /// What it says.
+        wanted: u64,
+        /// What the directory says.
+        found: u64,
+        /// What to do.
+        remedy: &'static str,
+    },
     /// A log can't have segments of that size.
     #[error(
         "segments of {0} bytes: choose a multiple of 4096 from {min} to {max}",
@@ -110,6 +122,41 @@ struct InitFlags(Option<u128>);
 impl std::fmt::Display for InitFlags {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0.map_or(Ok(()), |cluster| write!(f, " --cluster {cluster:032x}"))
+    }
+}
+
+/// What a directory must be; none says nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Expected {
+    /// Its cluster.
+    pub cluster: Option<u128>,
+    /// Bytes of a segment of its log.
+    pub segment_bytes: Option<u64>,
+    /// Accounts that it was made for.
+    pub accounts_max: Option<u64>,
+}
+
+impl Expected {
+    /// A setting that is passed over in silence would let an operator believe in it.
+    fn check(self, found: &ClusterConfig) -> Result<(), OpenError> {
+        if let Some(wanted) = self.cluster
+            && wanted != found.cluster.0
+        {
+            return Err(OpenError::OtherCluster { found: found.cluster.0, wanted });
+        }
+        let same = |setting, wanted: Option<u64>, found, remedy| match wanted {
+            Some(wanted) if wanted != found => {
+                Err(OpenError::Contradicted { setting, wanted, found, remedy })
+            }
+            _ => Ok(()),
+        };
+        same(
+            "segment_bytes",
+            self.segment_bytes,
+            found.segment_bytes,
+            "it stays so for good; leave the setting away",
+        )?;
+        same("accounts_max", self.accounts_max, found.accounts_max, "leave the setting away")
     }
 }
 
@@ -154,7 +201,7 @@ pub fn initialize(
 pub fn open(
     path: &Path,
     partitions: usize,
-    cluster: Option<u128>,
+    expected: Expected,
     loss_accepted_at: Option<Position>,
 ) -> Result<Opened, OpenError> {
     let directory = Directory::new(path);
@@ -171,12 +218,7 @@ pub fn open(
             "the data directory lies in memory (tmpfs): nothing in it survives a restart of the machine"
         );
     }
-    let found = meta.config.cluster;
-    if let Some(wanted) = cluster
-        && wanted != found.0
-    {
-        return Err(OpenError::OtherCluster { found: found.0, wanted });
-    }
+    expected.check(&meta.config)?;
     let options = ReplayOptions {
         partitions,
         hash_key: random_key(),
@@ -319,15 +361,31 @@ mod tests {
         let segment = std::fs::OpenOptions::new().write(true).open(path.join(segment_name(0)));
         segment.unwrap().write_all_at(b"PARTITAf, once", end.0).unwrap();
         for wrong in [None, Some(Position(end.0 + 4096))] {
-            let refused = open(&path, 1, None, wrong).err();
+            let refused = open(&path, 1, Expected::default(), wrong).err();
             assert!(matches!(refused, Some(OpenError::Recovery(RecoveryError::Refused { .. }))));
         }
-        let opened = open(&path, 1, None, Some(end)).unwrap();
+        let opened = open(&path, 1, Expected::default(), Some(end)).unwrap();
         let cut = opened.end.cut().unwrap();
         assert_eq!((cut.row, cut.position), (Row::LossAccepted, end));
         let copy = std::fs::read(path.join(&cut.quarantine[0])).unwrap();
         assert!(copy.starts_with(b"PARTITAf, once"));
         drop(opened);
-        assert!(open(&path, 1, None, None).unwrap().end.cut().is_none());
+        assert!(open(&path, 1, Expected::default(), None).unwrap().end.cut().is_none());
+    }
+    #[test]
+    fn what_the_directory_remembers_is_never_overruled_in_silence() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("data");
+        initialize(&path, cluster_config(Some(7), Some(4 << 20), Some(10)), false).unwrap();
+        let open_as = |expected| open(&path, 1, expected, None).err().map(|e| e.to_string());
+        let same =
+            Expected { cluster: Some(7), segment_bytes: Some(4 << 20), accounts_max: Some(10) };
+        assert_eq!(open_as(same), None);
+        let refused = open_as(Expected { accounts_max: Some(11), ..same }).unwrap();
+        assert!(refused.contains("accounts_max = 11") && refused.contains("10"), "{refused}");
+        let refused = open_as(Expected { segment_bytes: Some(8 << 20), ..same }).unwrap();
+        assert!(refused.contains("segment_bytes = 8388608"), "{refused}");
+        let refused = open_as(Expected { cluster: Some(8), ..same }).unwrap();
+        assert!(refused.contains("--cluster"), "{refused}");
     }
 }

@@ -24,7 +24,7 @@ use super::core::Core;
 use super::growth;
 use super::mailbox::Mailbox;
 use super::notify::notify;
-use super::open::{OpenError, Opened, cluster_config, initialize, open};
+use super::open::{Expected, OpenError, Opened, cluster_config, initialize, open};
 use super::owner;
 use super::residence::Residence;
 use super::sequencer::{SequencerThread, ServerEngine};
@@ -34,15 +34,15 @@ use super::{loader, query, watch};
 use crate::engine::{Load, Partition, StoredLog};
 use crate::io::phases::{self, Published};
 use crate::io::{
-    Clock, Directory, Sleeper, Sockets, SteadyClock, SystemClock, leave_processors, processors,
-    sleeper,
+    Clock, Directory, Sleeper, Sockets, SteadyClock, SystemClock, free_bytes, leave_processors,
+    processors, sleeper,
 };
 use crate::limits::{CONNECTIONS_DEFAULT, PARTITIONS_MAX, REQUESTS_PER_CONNECTION};
 use crate::log::{
     CreateError, LogHandle, LogWriter, LogWriterKind, Notices, Position,
     StartError as WriterStartError, WriterOptions, has_segments,
 };
-use crate::node::{CoreOwners, Counts, Sequencer};
+use crate::node::{CoreOwners, Counts, LOG_FULL, Sequencer};
 use crate::wire::{Limits, StatusReport};
 
 /// Connections that wait in the kernel to be accepted.
@@ -62,9 +62,9 @@ pub struct ServerConfig {
     pub cores: Option<usize>,
     /// How the log reaches the disk.
     pub log_writer: LogWriterKind,
-    /// For a new cluster: bytes of a segment.
+    /// Bytes of a segment of a new cluster; an old one must have been made with it.
     pub segment_bytes: Option<u64>,
-    /// For a new cluster: accounts that can exist.
+    /// Accounts of a new cluster; an old one must have been made with it.
     pub accounts_max: Option<u64>,
     /// Connections served at once.
     pub connections_max: Option<u64>,
@@ -271,7 +271,12 @@ fn failed_open(config: &ServerConfig, source: OpenError) -> StartError {
 
 fn open_or_create(config: &ServerConfig, cores: usize) -> Result<Opened, StartError> {
     let failed = |source| failed_open(config, source);
-    match open(&config.data, cores, config.cluster, config.accept_loss_at) {
+    let expected = Expected {
+        cluster: config.cluster,
+        segment_bytes: config.segment_bytes,
+        accounts_max: config.accounts_max,
+    };
+    match open(&config.data, cores, expected, config.accept_loss_at) {
         Err(OpenError::Empty) => {}
         other => return other.map_err(failed),
     }
@@ -285,7 +290,7 @@ fn open_or_create(config: &ServerConfig, cores: usize) -> Result<Opened, StartEr
     let cluster = cluster_config(config.cluster, config.segment_bytes, config.accounts_max);
     initialize(&config.data, cluster, config.clock_accepted).map_err(failed)?;
     tracing::info!(data = %config.data.display(), cluster = %format_args!("{:032x}", cluster.cluster.0), "made a new cluster");
-    open(&config.data, cores, config.cluster, config.accept_loss_at).map_err(failed)
+    open(&config.data, cores, expected, config.accept_loss_at).map_err(failed)
 }
 
 fn local_address(listener: &Socket2) -> std::io::Result<SocketAddr> {
@@ -305,11 +310,16 @@ fn status_of(
 ) -> Box<dyn Fn(&mut StatusReport) + Send> {
     let started = shared.clock.now().monotonic_ns;
     let shared = Arc::clone(shared);
+    let data = config.data.clone();
     let log_writer = format!("{:?}", config.log_writer).to_lowercase();
     Box::new(move |report| {
         report.version = env!("CARGO_PKG_VERSION").to_owned();
         report.cluster = format!("{:032x}", shared.limits.cluster);
         report.state = if shared.is_draining() { "draining" } else { "serving" }.to_owned();
+        if shared.log_full.load(Ordering::Relaxed) {
+            report.writes_refused = LOG_FULL.to_owned();
+        }
+        report.disk_free_bytes = free_bytes(&data).ok();
         report.uptime_seconds = (shared.clock.now().monotonic_ns - started) / 1_000_000_000;
         report.clock_ahead_ns = shared.clock_ahead_ns.load(Ordering::Relaxed);
         report.clock_steps = shared.clock_steps.load(Ordering::Relaxed);

@@ -14,6 +14,8 @@ pub struct StatusReport {
     pub cluster: String,
     /// `serving` or `draining`.
     pub state: String,
+    /// Why no write is accepted now; empty while writes are accepted.
+    pub writes_refused: String,
     /// The current epoch.
     pub epoch: u64,
     /// The last committed op.
@@ -40,6 +42,10 @@ pub struct StatusReport {
     pub transfers: u64,
     /// Holds that are open.
     pub holds: u64,
+    /// Holds that can be open at once.
+    pub holds_max: u64,
+    /// Free bytes of the file system of the data directory, as far as the server may take them.
+    pub disk_free_bytes: Option<u64>,
     /// Connections that are open.
     pub connections: u64,
     /// Requests that are being served.

@@ -35,7 +35,7 @@ impl ConfigFile {
 
     fn load(path: &Path) -> Result<Self, Failure> {
         let text = std::fs::read_to_string(path)
-            .map_err(|error| Failure::usage(format!("can't read {}: {error}", path.display())))?;
+            .map_err(|error| Failure::unreadable(&path.display(), &error))?;
         Self::parse(path, &text)
     }
 
@@ -123,6 +123,6 @@ mod tests {
     #[test]
     fn a_file_that_was_asked_for_must_exist() {
         let error = ConfigFile::find(Some(Path::new("/nonexistent/p.toml"))).unwrap_err();
-        assert_eq!(error.exit, crate::cli::exit::Exit::Usage);
+        assert_eq!(error.exit, crate::cli::exit::Exit::Unavailable);
     }
 }

@@ -56,8 +56,8 @@ pub(crate) struct Settings {
     pub listen: SocketAddr,
     /// `HOST:PORT` that client commands connect to.
     pub connect: String,
-    /// Whether `connect` was chosen by the user.
-    pub connect_chosen: bool,
+    /// Where `connect` came from: some commands take it from the command line only.
+    pub connect_origin: Origin,
     /// Core threads; none lets the server choose.
     pub cores: Option<usize>,
     /// How the log reaches the disk.
@@ -94,7 +94,8 @@ pub(crate) fn resolve(
     let cluster = resolver.optional(Key::Cluster, parse_cluster)?;
     let listen = resolver.with_default(Key::Listen, "127.0.0.1:7400", parse_listen)?;
     let connect = resolver.with_default(Key::Connect, "127.0.0.1:7400", parse_connect)?;
-    let connect_chosen = resolver.entries.last().is_some_and(|e| e.origin != Origin::Default);
+    let connect_origin =
+        resolver.entries.last().map_or(Origin::Default, |entry| entry.origin.clone());
     let cores = resolver.optional(Key::Cores, parse_cores)?;
     let log_writer = resolver.with_default(Key::LogWriter, "direct", LogWriter::parse)?;
     let segment_bytes = resolver.optional(Key::SegmentBytes, parse_bytes)?;
@@ -108,7 +109,7 @@ pub(crate) fn resolve(
         cluster,
         listen,
         connect,
-        connect_chosen,
+        connect_origin,
         cores,
         log_writer,
         segment_bytes,
@@ -262,7 +263,7 @@ mod tests {
         assert_eq!(settings.listen, "127.0.0.1:7400".parse().unwrap());
         assert_eq!(settings.log_writer, LogWriter::Direct);
         assert_eq!(settings.cores, None);
-        assert!(!settings.connect_chosen);
+        assert_eq!(settings.connect_origin, Origin::Default);
         let keys: Vec<_> = settings.entries.iter().map(|entry| entry.key).collect();
         assert_eq!(keys, Key::ALL);
         assert!(settings.entries.iter().all(|entry| entry.origin == Origin::Default));
@@ -284,7 +285,7 @@ mod tests {
         assert_eq!(settings.cluster, Some(0xff));
         assert_eq!(settings.data, PathBuf::from("e"));
         assert_eq!(settings.log.as_deref(), Some("warn"));
-        assert!(settings.connect_chosen);
+        assert_eq!(settings.connect_origin, Origin::Flag("--connect".to_owned()));
         assert_eq!(entry(&settings, Key::Cores).origin.to_string(), "flag --cores");
         assert_eq!(entry(&settings, Key::Data).origin.to_string(), "environment PARTITA_DATA");
         assert_eq!(entry(&settings, Key::Log).origin.to_string(), "file f:3");

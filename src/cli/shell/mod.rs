@@ -22,8 +22,6 @@ use std::io::{IsTerminal, Read, Write};
 
 use clap::Args;
 
-pub(crate) use self::show::write_status;
-
 use self::execute::Style;
 use self::output::Format;
 use super::config::Settings;

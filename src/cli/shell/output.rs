@@ -5,10 +5,11 @@ use std::io::{self, Write};
 use serde_json::{Value, json};
 
 use super::pages::Next;
-use super::show::{Body, Shown, write_status};
+use super::show::{Body, Shown};
 use crate::cli::dates::format_timestamp;
 use crate::cli::json;
 use crate::cli::say;
+use crate::cli::status_page;
 use crate::cli::table::{Field, json_row, write_csv, write_table, write_within};
 use crate::ledger::Op;
 use crate::wire::StatusReport;
@@ -68,7 +69,7 @@ impl<'a> Writing<'a> {
                 write!(out, "{{\"operation\":\"{}\",\"results\":[{report}", self.operation)?;
             }
             (Body::Status(report), Format::Csv) => write_csv(out, &members(report), true)?,
-            (Body::Status(report), Format::Table { .. }) => write_status(report, out)?,
+            (Body::Status(report), Format::Table { .. }) => status_page::write(report, out)?,
         }
         self.rows += shown.rows() as u64;
         self.pages += 1;

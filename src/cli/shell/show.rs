@@ -1,12 +1,7 @@
 //! Answers as tables for people and as JSON for programs.
 
-use std::collections::BTreeMap;
-use std::io::{self, Write};
-
-use serde_json::Value;
-
 use super::fields::Fields;
-use crate::cli::table::{Field, write_table};
+use crate::cli::table::Field;
 use crate::ledger::{
     CreateAccountStatus, CreateResult, CreateTransferStatus, ResolveOutcome, ResolveResult,
 };
@@ -133,38 +128,4 @@ fn resolved((id, result): (&u128, &ResolveResult)) -> Vec<Field> {
         Field::text("outcome", name),
         Field::time(result.timestamp),
     ]
-}
-
-/// Writes the report of a server for a person.
-pub(crate) fn write_status(report: &StatusReport, out: &mut dyn Write) -> io::Result<()> {
-    write_table(out, &status_rows(report), "no status")
-}
-
-fn status_rows(report: &StatusReport) -> Vec<Vec<Field>> {
-    let Ok(Value::Object(all)) = serde_json::to_value(report) else { return Vec::new() };
-    let row = |name: &str, value: &Value| {
-        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        let value = Field { name: "value", text, json: value.clone(), is_zero: false };
-        vec![Field::text("name", name), value]
-    };
-    // What every server has comes first, whatever else it counts after it.
-    let (counters, plain): (Vec<_>, Vec<_>) = all.iter().partition(|(_, value)| value.is_object());
-    let counters = counters.into_iter().filter_map(|(_, value)| value.as_object()).flatten();
-    let counters = counters.filter(|(name, _)| !name.starts_with("phase_"));
-    let mut rows: Vec<_> =
-        plain.into_iter().chain(counters).map(|(name, value)| row(name, value)).collect();
-    for (thread, phases) in report.phases() {
-        rows.push(row(&format!("time of {thread}"), &Value::String(shares(&phases))));
-    }
-    rows
-}
-
-/// What a thread has spent its time on since the start, in thousandths: `decide 1.5 %, wait 98.5 %`.
-fn shares(phases: &BTreeMap<String, u64>) -> String {
-    let all = phases.values().sum::<u64>().max(1);
-    let share = |(phase, &ns): (&String, &u64)| {
-        let thousandths = u128::from(ns) * 1_000 / u128::from(all);
-        format!("{phase} {}.{} %", thousandths / 10, thousandths % 10)
-    };
-    phases.iter().map(share).collect::<Vec<_>>().join(", ")
 }

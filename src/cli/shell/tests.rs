@@ -13,7 +13,7 @@ use crate::ledger::{
     Account, AccountFilter, AccountFlags, Op, PendingStatus, QueryAccountsFilter,
     QueryTransfersFilter, ResolveFlags, Timestamp, Transfer, TransferFlags,
 };
-use crate::wire::{Reply, Request, StatusReport};
+use crate::wire::{Reply, Request};
 
 fn statements(text: &str) -> Vec<Statement> {
     let mut last = 1_000;
@@ -439,17 +439,4 @@ fn help_explains_every_status_and_error() {
         shown.contains("(46 of create-transfers)") && shown.contains("(21 of create-accounts)")
     );
     assert!(rendered("help exceed_credits").contains("did you mean exceeds_credits?"));
-}
-
-#[test]
-fn the_status_of_a_server_is_shown_whole() {
-    let mut report = StatusReport { state: "serving".to_owned(), op: 7, ..StatusReport::default() };
-    report.counters.insert("requests".to_owned(), 9);
-    let mut out = Vec::new();
-    super::show::write_status(&report, &mut out).unwrap();
-    let text = String::from_utf8(out).unwrap();
-    for (name, value) in [("state", "serving"), ("op", "7"), ("requests", "9")] {
-        let line = text.lines().find(|line| line.split_whitespace().next() == Some(name)).unwrap();
-        assert_eq!(line.split_whitespace().last(), Some(value));
-    }
 }

@@ -351,6 +351,13 @@ impl Session {
         self.drop_if_stuck(now_ns);
     }
 
+    /// There will be no first connection: the session has failed.
+    pub fn give_up_connecting(&mut self, error: ConnectError) {
+        if self.peer.is_none() && self.failure().is_none() {
+            self.fail(error);
+        }
+    }
+
     /// Ends the session: every call is completed now.
     pub fn close(&mut self) {
         if self.has_connection() {

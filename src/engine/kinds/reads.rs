@@ -285,6 +285,7 @@ fn report<O: Owners>(parts: &Parts<O>) -> StatusReport {
         accounts_max: parts.books.capacity().accounts_max,
         transfers: counts.transfers,
         holds: counts.holds,
+        holds_max: parts.books.capacity().holds_max,
         ..StatusReport::default()
     }
 }

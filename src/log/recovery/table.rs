@@ -151,15 +151,17 @@ impl Row {
         match self {
             Self::NewerFormat => "start the version of the program that wrote it, or a newer one",
             Self::UnreadableBeyond => {
-                "the disk is failing: copy the directory to a good one, or take the standby's"
+                "the disk is failing: copy the directory to another one while it can be read, and \
+                 start from the copy"
             }
             Self::AcknowledgedLost
             | Self::HoleInLog
             | Self::BytesAltered
             | Self::FrameMisplaced => {
-                "acknowledged transfers may be affected, so nothing was changed: restore the \
-                 directory from the standby or a backup, and replace the disk; as the last resort, \
-                 `partita start --accept-loss-at` with this position gives up what follows"
+                "acknowledged transfers may be affected, so nothing was changed: copy the directory \
+                 before anything else; if there is an older copy, hold it against this one with \
+                 `partita verify`; as the last resort, `partita start --accept-loss-at` with this \
+                 position gives up what follows"
             }
             Self::LossAccepted | Self::CleanEnd | Self::TornTail => "nothing",
         }
