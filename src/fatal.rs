@@ -69,6 +69,12 @@ pub fn end_on_panic() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let message = panic.payload_as_str().unwrap_or("it says no more");
+        // So the standard library says it where a library of others starts a thread: want, not a bug.
+        if message.starts_with("failed to spawn thread") {
+            let text = "the system refused a thread: give the process more memory or threads (its cgroup, \
+                        `ulimit -v`, `ulimit -u`)";
+            stop(Reason::OutOfMemory, text);
+        }
         let detail = format!(
             "{message} ({place}). This is a bug: keep the data directory and this message, and report it"
         );

@@ -7,7 +7,8 @@ use clap::{Parser, Subcommand};
 use super::config::{Flags, Key};
 use super::flags::CommonFlags;
 use super::{
-    bench, completions, config_show, import, init, inspect, shell, simulate, start, status,
+    bench, capacity, completions, config_show, import, init, inspect, shell, simulate, start,
+    status,
 };
 use super::{verify, version};
 
@@ -44,6 +45,12 @@ pub(crate) enum Command {
     Shell(shell::ShellArgs),
     /// Bring in foreign data by a mapping file.
     Import(import::ImportArgs),
+    /// Show how much room the ledger has, or make more.
+    Capacity {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: capacity::CapacityCommand,
+    },
     /// Measure throughput and latency.
     Bench(bench::BenchArgs),
     /// Check a stopped or copied data directory from end to end.
@@ -83,6 +90,7 @@ impl Command {
             Self::Status(args) => args.json,
             Self::Shell(args) => args.json,
             Self::Import(args) => args.json,
+            Self::Capacity { command } => command.wants_json(),
             Self::Bench(args) => args.json.as_deref() == Some(Path::new("-")),
             Self::Verify(args) => args.json,
             Self::Inspect(args) => args.json,
@@ -112,6 +120,7 @@ impl Arguments {
             Command::Status(args) => args.connect.put(&mut flags),
             Command::Shell(args) => args.connect.put(&mut flags),
             Command::Import(args) => args.connect.put(&mut flags),
+            Command::Capacity { command } => command.connect().put(&mut flags),
             Command::Bench(args) => {
                 flags.put(Key::Connect, args.connect.as_ref());
                 args.server.put(&mut flags);

@@ -11,6 +11,9 @@ use signal_hook::iterator::Signals;
 
 use super::exit::{Exit, Failure};
 
+/// It sleeps, and now and then reads a small file.
+const STACK_BYTES: usize = 256 << 10;
+
 /// Answers every SIGHUP from now on, on a thread of its own: `reload` is called, or the process
 /// stops as on SIGTERM if it runs in a terminal.
 ///
@@ -42,5 +45,6 @@ pub(super) fn watch(
             }
         }
     };
-    std::thread::Builder::new().name("hangup".to_owned()).spawn(answer).map(drop).map_err(failed)
+    let thread = std::thread::Builder::new().name("hangup".to_owned()).stack_size(STACK_BYTES);
+    thread.spawn(answer).map(drop).map_err(failed)
 }

@@ -6,6 +6,7 @@
 
 mod args;
 mod bench;
+mod capacity;
 mod completions;
 mod config;
 mod config_show;
@@ -102,6 +103,7 @@ fn run(
         Command::Status(args) => status::run(args, &settings, out),
         Command::Shell(args) => shell::run(args, &settings, out),
         Command::Import(args) => import::run(args, &settings, out),
+        Command::Capacity { command } => capacity::run(command, &settings, out),
         Command::Bench(args) => bench::run(args, &settings, out),
         Command::Verify(args) => verify::run(args, &settings, out),
         Command::Inspect(args) => inspect::run(args, &settings, out),

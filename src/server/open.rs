@@ -156,7 +156,12 @@ impl Expected {
             found.segment_bytes,
             "it stays so for good; leave the setting away",
         )?;
-        same("accounts_max", self.accounts_max, found.accounts_max, "leave the setting away")
+        same(
+            "accounts_max",
+            self.accounts_max,
+            found.accounts_max,
+            "leave the setting away; `partita capacity raise` makes room for more while the server runs",
+        )
     }
 }
 

@@ -68,8 +68,12 @@ fn scripts(text: &str) -> Vec<&str> {
         .collect()
 }
 
-/// Command lines in fenced blocks that run the program: the subcommand and its flags.
-fn commands(text: &str) -> Vec<(&str, Vec<&str>)> {
+/// Commands that have subcommands of their own.
+const GROUPS: [&str; 2] = ["capacity", "config"];
+
+/// Command lines in fenced blocks that run the program: the subcommand, and its own if it has any, and
+/// its flags.
+fn commands(text: &str) -> Vec<(Vec<&str>, Vec<&str>)> {
     let mut fenced = false;
     let mut found = Vec::new();
     for line in text.lines() {
@@ -80,7 +84,10 @@ fn commands(text: &str) -> Vec<(&str, Vec<&str>)> {
         let rest = line.strip_prefix("partita ").or(line.strip_prefix("cargo run --release -- "));
         if let (true, Some(rest)) = (fenced, rest) {
             let mut words = rest.split_whitespace();
-            let subcommand = words.next().unwrap_or_default();
+            let mut subcommand = vec![words.next().unwrap_or_default()];
+            if GROUPS.contains(&subcommand[0]) {
+                subcommand.extend(words.next());
+            }
             found.push((subcommand, words.filter(|word| word.starts_with('-')).collect()));
         }
     }
@@ -125,14 +132,15 @@ fn every_command_of_the_documents_exists_with_its_flags() {
     for (path, text) in documents() {
         for (subcommand, flags) in commands(&text) {
             let output = std::process::Command::new(env!("CARGO_BIN_EXE_partita"))
-                .args(["help", subcommand])
+                .arg("help")
+                .args(&subcommand)
                 .output()
                 .unwrap();
             let help = String::from_utf8_lossy(&output.stdout);
             let known = |flag: &&str| help.contains(flag.split('=').next().unwrap_or_default());
             let unknown: Vec<&&str> = flags.iter().filter(|flag| !known(flag)).collect();
             if !output.status.success() || !unknown.is_empty() {
-                complaints.push(format!("{path}: partita {subcommand} {unknown:?}"));
+                complaints.push(format!("{path}: partita {subcommand:?} {unknown:?}"));
             }
         }
     }
@@ -162,8 +170,10 @@ mod samples {
 
     #[test]
     fn commands_are_read_from_fenced_blocks() {
-        let text = "partita x\n```sh\n$ partita bench --batch 3 # --no\npartita start\n```\n";
-        assert_eq!(commands(text), [("bench", vec!["--batch"]), ("start", vec![])]);
+        let text =
+            "partita x\n```sh\n$ partita bench --batch 3 # --no\npartita config show --json\n```\n";
+        let found = [(vec!["bench"], vec!["--batch"]), (vec!["config", "show"], vec!["--json"])];
+        assert_eq!(commands(text), found);
     }
 
     #[test]

@@ -150,7 +150,7 @@ fn a_copy_of_a_running_directory_is_told_from_damage() {
     assert!(eventually(|| verify().status.code() == Some(UNAVAILABLE)), "{:?}", verify());
     let said = String::from_utf8(verify().stderr).unwrap();
     assert!(said.contains("a copy of a running directory, not damage"), "{said}");
-    let (status, said) = Launch::new(&copy).refused();
+    let (status, said) = Launch::new(&copy).segment("4MiB").refused();
     assert_eq!(status, UNAVAILABLE, "{said}");
     assert!(said.contains("a copy of a running directory, not damage"), "{said}");
     server.stop();
