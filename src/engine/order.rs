@@ -43,13 +43,14 @@ const fn line_of(source: Source) -> LineKey {
 /// The requests of one connection.
 ///
 /// Invariant: they stand in the order in which they came. The line is in the ring exactly if it is
-/// `queued`, and never while it is `parked`.
+/// `queued`, and never while any of it stands aside.
 #[derive(Debug, Default)]
 struct Line {
     waiting: VecDeque<Waiting>,
     queued: bool,
-    /// The one at its head waits for old records.
-    parked: bool,
+    /// How many of it wait for old records. One at a time is the rule; but a read that was asked before a
+    /// write may be found to wait for some after it.
+    asides: u32,
 }
 
 /// The requests that wait for their turn.
@@ -97,7 +98,7 @@ impl Order {
             return;
         }
         line.waiting.push_back(Waiting { arrival, submission });
-        let parked = line.parked;
+        let parked = line.asides > 0;
         if !line.queued && !parked {
             line.queued = true;
             self.ring.push_back(key);
@@ -130,8 +131,9 @@ impl Order {
         back.sort_by_key(|waiting| std::cmp::Reverse(waiting.arrival));
         for waiting in back {
             let key = waiting.line();
+            let parked = self.line(key).asides > 0;
             if waiting.submission.request.is_write() {
-                self.events += waiting.submission.request.events();
+                *self.count_of(parked) += waiting.submission.request.events();
             }
             self.requests += 1;
             let line = self.line(key);
@@ -143,10 +145,9 @@ impl Order {
         self.ring.retain(|key| !asides.contains(key));
         for (&key, &head) in &heads {
             let line = self.line(key);
-            assert!(!line.parked, "nothing of a connection that stands aside is taken");
             line.queued = false;
-            line.parked = true;
-            let events = events_of(line);
+            line.asides += 1;
+            let events = if line.asides == 1 { events_of(line) } else { 0 };
             self.events -= events;
             self.parked_events += events;
             self.parked.insert(head, key);
@@ -158,16 +159,31 @@ impl Order {
     pub(super) fn resume(&mut self, head: Arrival) {
         let Some(key) = self.parked.remove(&head) else { unreachable!("who goes on stood aside") };
         let line = self.line(key);
-        let first = line.waiting.front().map(|waiting| waiting.arrival);
-        assert_eq!(first, Some(head), "who stood aside is still the first of its line");
-        assert!(line.parked && !line.queued, "a connection stands aside or has its turns");
-        line.parked = false;
-        line.queued = true;
+        let mut waiting = line.waiting.iter();
+        assert!(waiting.any(|it| it.arrival == head), "who stood aside still stands in its line");
+        assert!(line.asides > 0 && !line.queued, "a connection stands aside or has its turns");
+        line.asides -= 1;
+        if line.asides > 0 {
+            return;
+        }
         let events = events_of(line);
+        // Reads at its head have their turn at once: they would wait for that of a write otherwise.
+        let is_read = |it: &Waiting| !it.submission.request.is_write();
+        let mut reads = Vec::new();
+        while line.waiting.front().is_some_and(is_read) {
+            reads.extend(line.waiting.pop_front());
+        }
+        line.queued = !line.waiting.is_empty();
+        let queued = line.queued;
+        assert!(self.requests >= reads.len(), "what is taken was counted");
+        self.requests -= reads.len();
+        self.reads.extend(reads);
         assert!(self.parked_events >= events, "what goes on was counted as parked");
         self.events += events;
         self.parked_events -= events;
-        self.ring.push_back(key);
+        if queued {
+            self.ring.push_back(key);
+        }
     }
 
     /// Forgets the reads of a connection that is gone.
@@ -280,7 +296,7 @@ impl Order {
         let Some(key) = self.ring.pop_front() else { return };
         loop {
             let line = self.line(key);
-            assert!(line.queued && !line.parked, "only lines that have a turn are in the ring");
+            assert!(line.queued && line.asides == 0, "only lines that have a turn are in the ring");
             let Some(head) = line.waiting.front() else {
                 line.queued = false;
                 return;
@@ -410,6 +426,28 @@ mod tests {
         second.sort_unstable();
         assert_eq!(second, [1, 3]);
         assert_eq!(order.take_reads().len(), 1);
+        assert_eq!(order.waiting_requests(), 0);
+    }
+
+    #[test]
+    fn a_read_may_be_found_to_wait_after_a_later_write_of_its_connection() {
+        let mut order = Order::default();
+        order.push(submission(1, 0, Request::LookupTransfers(vec![7])));
+        order.push(submission(1, 1, transfers(2)));
+        let write = {
+            let taken = order.take_writes().expect("the write").members;
+            order.set_aside(taken)
+        };
+        let reads = order.take_reads();
+        assert_eq!(reads.len(), 1, "it was asked before");
+        let read = order.set_aside(reads);
+        assert_eq!((order.waiting_events(), order.parked_events()), (0, 2));
+        order.resume(write[0]);
+        assert!(order.take_writes().is_none(), "the read before it still waits");
+        order.resume(read[0]);
+        assert_eq!((order.waiting_events(), order.parked_events()), (2, 0));
+        assert_eq!(order.take_reads().len(), 1, "a read has its turn without any write's");
+        assert_eq!(correlations(&order.take_writes().expect("the write")), [1]);
         assert_eq!(order.waiting_requests(), 0);
     }
 
