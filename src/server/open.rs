@@ -1,6 +1,7 @@
 //! Opening a data directory: create or check it, lock it, replay its log.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::clock::{ClockError, judge_clock};
 use crate::engine::{
@@ -199,6 +200,21 @@ pub fn initialize(
     Ok(create_log(&directory, config, Timestamp(now))?)
 }
 
+/// How often the lock is tried, and how long after each time: a second in all. The kernel may still be
+/// closing the files of a server that was killed a moment ago.
+const LOCK_ATTEMPTS: u32 = 20;
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
+
+fn acquire_patiently(directory: &Directory) -> Result<DirectoryLock, LockError> {
+    for _ in 1..LOCK_ATTEMPTS {
+        match DirectoryLock::acquire(directory) {
+            Err(LockError::Held { .. }) => std::thread::sleep(LOCK_PAUSE),
+            other => return other,
+        }
+    }
+    DirectoryLock::acquire(directory)
+}
+
 /// Opens a directory that holds a log, and replays it over that many partitions.
 ///
 /// # Errors
@@ -210,7 +226,7 @@ pub fn open(
     loss_accepted_at: Option<Position>,
 ) -> Result<Opened, OpenError> {
     let directory = Directory::new(path);
-    let mut lock = match DirectoryLock::acquire(&directory) {
+    let mut lock = match acquire_patiently(&directory) {
         Err(LockError::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => {
             return Err(OpenError::Empty);
         }
