@@ -82,29 +82,43 @@ fn a_bench_that_is_ended_leaves_no_server_and_no_directory() {
     }
 }
 
-#[test]
-fn a_closed_terminal_ends_a_bench_and_its_server() {
-    let temporary = tempfile::tempdir().unwrap();
-    // Runs the command in a terminal of its own, and closes it once the load runs.
-    const IN_A_TERMINAL: &str = "
+/// Runs a command in a terminal of its own, closes it once it has shown the first argument, and ends as
+/// the command does.
+const IN_A_TERMINAL: &str = "
 import os, pty, sys
 pid, terminal = pty.fork()
 if pid == 0:
-    os.execv(sys.argv[1], sys.argv[1:])
+    os.execv(sys.argv[2], sys.argv[2:])
 said = b''
-while b'requests in flight' not in said:
+while sys.argv[1].encode() not in said:
     said += os.read(terminal, 4096)
 os.close(terminal)
-os.waitpid(pid, 0)
+status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+sys.exit(status if status >= 0 else 128 - status)
 ";
+
+#[test]
+fn a_closed_terminal_ends_a_bench_and_its_server() {
+    let temporary = tempfile::tempdir().unwrap();
     let done = Command::new("python3")
-        .args(["-c", IN_A_TERMINAL, PARTITA, "bench", "--seconds", "600", "--rate", "1000"])
+        .args([
+            "-c",
+            IN_A_TERMINAL,
+            "requests in flight",
+            PARTITA,
+            "bench",
+            "--seconds",
+            "600",
+            "--rate",
+            "1000",
+        ])
         .args(["--batch", "10", "--accounts", "10", "--segment-bytes", "16MiB"])
         .env("TMPDIR", temporary.path())
         .stdin(Stdio::null())
         .output()
         .expect("python3 opens a terminal");
-    assert!(done.status.success(), "{}", text(&done.stderr));
+    let ended_by_the_hangup = Some(128 + Signal::HUP.as_raw());
+    assert_eq!(done.status.code(), ended_by_the_hangup, "{}", text(&done.stderr));
     eventually("its server runs on", || processes_at(temporary.path()).is_empty());
     eventually("its data stays", || is_empty(temporary.path()));
 }
@@ -236,19 +250,8 @@ fn hangup_reads_the_log_level_again_and_serves_on() {
 #[test]
 fn a_closed_terminal_drains_a_server() {
     let home = tempfile::tempdir().unwrap();
-    const IN_A_TERMINAL: &str = "
-import os, pty, sys
-pid, terminal = pty.fork()
-if pid == 0:
-    os.execv(sys.argv[1], sys.argv[1:])
-said = b''
-while b'ready ' not in said:
-    said += os.read(terminal, 4096)
-os.close(terminal)
-sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
-";
     let done = Command::new("python3")
-        .args(["-c", IN_A_TERMINAL, PARTITA, "start", "--listen", "127.0.0.1:0"])
+        .args(["-c", IN_A_TERMINAL, "ready ", PARTITA, "start", "--listen", "127.0.0.1:0"])
         .args(["--segment-bytes", "16MiB", "--cores", "1"])
         .current_dir(home.path())
         .stdin(Stdio::null())

@@ -1,7 +1,6 @@
 //! Opening a data directory: create or check it, lock it, replay its log.
 
 use std::path::Path;
-use std::time::Duration;
 
 use super::clock::{ClockError, judge_clock};
 use crate::engine::{
@@ -200,21 +199,6 @@ pub fn initialize(
     Ok(create_log(&directory, config, Timestamp(now))?)
 }
 
-/// How often the lock is tried, and how long after each time: a second in all. The kernel may still be
-/// closing the files of a server that was killed a moment ago.
-const LOCK_ATTEMPTS: u32 = 20;
-const LOCK_PAUSE: Duration = Duration::from_millis(50);
-
-fn acquire_patiently(directory: &Directory) -> Result<DirectoryLock, LockError> {
-    for _ in 1..LOCK_ATTEMPTS {
-        match DirectoryLock::acquire(directory) {
-            Err(LockError::Held { .. }) => std::thread::sleep(LOCK_PAUSE),
-            other => return other,
-        }
-    }
-    DirectoryLock::acquire(directory)
-}
-
 /// Opens a directory that holds a log, and replays it over that many partitions.
 ///
 /// # Errors
@@ -226,7 +210,7 @@ pub fn open(
     loss_accepted_at: Option<Position>,
 ) -> Result<Opened, OpenError> {
     let directory = Directory::new(path);
-    let mut lock = match acquire_patiently(&directory) {
+    let mut lock = match DirectoryLock::acquire(&directory) {
         Err(LockError::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => {
             return Err(OpenError::Empty);
         }
@@ -393,6 +377,7 @@ mod tests {
         drop(opened);
         assert!(open(&path, 1, Expected::default(), None).unwrap().end.cut().is_none());
     }
+
     #[test]
     fn what_the_directory_remembers_is_never_overruled_in_silence() {
         let parent = tempfile::tempdir().unwrap();

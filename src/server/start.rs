@@ -30,12 +30,13 @@ use super::residence::Residence;
 use super::sequencer::{SequencerThread, ServerEngine};
 use super::shared::{Counters, PublishedCounts, Shared};
 use super::site::Site;
+use super::watch::DiskFree;
 use super::{loader, query, watch};
 use crate::engine::{Load, Partition, StoredLog};
 use crate::io::phases::{self, Published};
 use crate::io::{
-    Clock, Directory, Sleeper, Sockets, SteadyClock, SystemClock, free_bytes, leave_processors,
-    processors, sleeper,
+    Clock, Directory, Sleeper, Sockets, SteadyClock, SystemClock, leave_processors, processors,
+    sleeper,
 };
 use crate::limits::{CONNECTIONS_DEFAULT, PARTITIONS_MAX, REQUESTS_PER_CONNECTION};
 use crate::log::{
@@ -161,7 +162,8 @@ pub fn serve(config: &ServerConfig, ready: impl FnOnce(SocketAddr)) -> Result<()
         .map_err(|error| failed_open(config, error.into()))?;
     warn_if_behind(now.unix_ns, behind);
     let time = SteadyClock::starting(now, newest);
-    watch::spawn(lock.watch().map_err(StartError::Thread)?).map_err(StartError::Thread)?;
+    let watched = lock.watch().map_err(StartError::Thread)?;
+    let disk_free = watch::spawn(watched, config.data.clone()).map_err(StartError::Thread)?;
     let epoch = end.progress().epoch.0;
     let op = end.progress().op.0;
     let (bells, wakers): (Vec<_>, Vec<_>) = (0..cores)
@@ -211,7 +213,7 @@ pub fn serve(config: &ServerConfig, ready: impl FnOnce(SocketAddr)) -> Result<()
         partitions.iter_mut().for_each(|partition| partition.grow_by(&growth));
         CoreOwners::new(partitions.remove(0), Arc::clone(&shared))
     });
-    let status = status_of(config, &shared, writer.handle().clone());
+    let status = status_of(config, &shared, writer.handle().clone(), disk_free);
     let sequencer =
         SequencerParts { engine, time, log: writer.handle().clone(), queries, loader, status };
     start_cores(&shared, sequencer, partitions, bells, &pinned)?;
@@ -307,10 +309,10 @@ fn status_of(
     config: &ServerConfig,
     shared: &Arc<Shared>,
     log: LogHandle,
+    disk_free: DiskFree,
 ) -> Box<dyn Fn(&mut StatusReport) + Send> {
     let started = shared.clock.now().monotonic_ns;
     let shared = Arc::clone(shared);
-    let data = config.data.clone();
     let log_writer = format!("{:?}", config.log_writer).to_lowercase();
     Box::new(move |report| {
         report.version = env!("CARGO_PKG_VERSION").to_owned();
@@ -319,7 +321,7 @@ fn status_of(
         if shared.log_full.load(Ordering::Relaxed) {
             report.writes_refused = LOG_FULL.to_owned();
         }
-        report.disk_free_bytes = free_bytes(&data).ok();
+        report.disk_free_bytes = disk_free.bytes();
         report.uptime_seconds = (shared.clock.now().monotonic_ns - started) / 1_000_000_000;
         report.clock_ahead_ns = shared.clock_ahead_ns.load(Ordering::Relaxed);
         report.clock_steps = shared.clock_steps.load(Ordering::Relaxed);
