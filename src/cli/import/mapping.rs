@@ -108,18 +108,13 @@ pub(crate) struct AmountSource {
     pub column: String,
     /// Decimal places of the minor unit.
     pub scale: u32,
-    /// What separates whole units from their parts.
-    #[serde(default = "point")]
-    pub decimal: char,
-    /// What groups the whole digits.
+    /// What separates whole units from their parts; a point if nothing is said.
+    pub decimal: Option<char>,
+    /// What groups the whole digits by three.
     pub grouping: Option<char>,
     /// What a minus sign means.
     #[serde(default)]
     pub negative: Negative,
-}
-
-const fn point() -> char {
-    '.'
 }
 
 /// What a minus sign means.

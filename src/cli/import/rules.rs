@@ -175,9 +175,13 @@ impl Rules {
         if mapping.rules.is_empty() {
             return Err("rules: there is none".to_owned());
         }
-        if mapping.amount.scale > 30 {
-            return Err("amount.scale: must be at most 30".to_owned());
-        }
+        let amount = AmountFormat {
+            scale: mapping.amount.scale,
+            decimal: mapping.amount.decimal.unwrap_or('.'),
+            decimal_declared: mapping.amount.decimal.is_some(),
+            grouping: mapping.amount.grouping,
+        };
+        amount.check()?;
         let date = match &mapping.date {
             Some(date) => {
                 Some(DatePattern::new(&date.format).map_err(|why| format!("date.format: {why}"))?)
@@ -188,11 +192,7 @@ impl Rules {
             name: mapping.name.clone(),
             ledger: mapping.ledger,
             timestamps: mapping.timestamps,
-            amount: AmountFormat {
-                scale: mapping.amount.scale,
-                decimal: mapping.amount.decimal,
-                grouping: mapping.amount.grouping,
-            },
+            amount,
             negative: mapping.amount.negative,
             date,
             mapping,

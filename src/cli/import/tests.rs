@@ -373,6 +373,7 @@ fn wrong_mappings_name_their_place() {
         ("\"history\"", "\"histroy\"", "accounts.cash.flags: \"histroy\" is no flag"),
         ("column = \"amount\"", "column = \"amuont\"", "there is no column \"amuont\""),
         ("scale = 2", "scale = 31", "amount.scale"),
+        ("scale = 2", "scale = 2, grouping = \".\"", "amount.grouping: '.' is the decimal sign"),
         ("name = \"small\"", "name = \"\"", "name: must not be empty"),
         ("[\"key\"]", "[]", "id.columns"),
     ] {
