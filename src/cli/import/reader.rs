@@ -107,6 +107,14 @@ impl<R: BufRead> Reader<R> {
         }
     }
 
+    /// Whether nothing is left to read.
+    ///
+    /// # Errors
+    /// The input can't be read further.
+    pub(crate) fn is_at_end(&mut self) -> io::Result<bool> {
+        Ok(self.input.fill_buf()?.is_empty())
+    }
+
     /// The number of the last line that was read.
     pub(crate) fn line(&self) -> u64 {
         self.number

@@ -171,11 +171,15 @@ fn columns(
     name: &str,
 ) -> Result<Vec<String>, Failure> {
     let input = &rules.mapping().input;
+    let failed = |error: io::Error| Failure::usage(format!("can't read {name}: {error}"));
     if !input.header {
+        // A file of no bytes is more often a download that failed than a day without payments.
+        if reader.is_at_end().map_err(failed)? {
+            return Err(Failure::usage(format!("{name}: is empty, without a line")));
+        }
         return Ok(input.columns.clone());
     }
-    let line =
-        reader.next().map_err(|error| Failure::usage(format!("can't read {name}: {error}")))?;
+    let line = reader.next().map_err(failed)?;
     let line = line.ok_or_else(|| Failure::usage(format!("{name}: is empty, without a header")))?;
     let fields = line.fields.map_err(|why| Failure::usage(format!("{name}:1: {why}")))?;
     Ok(if input.columns.is_empty() { fields } else { input.columns.clone() })

@@ -410,6 +410,24 @@ fn inputs_that_cannot_be_imported_at_all_are_wrong_usage() {
 }
 
 #[test]
+fn an_empty_input_is_wrong_usage_without_a_header_too() {
+    let files = Files::new();
+    let bare = "input = { header = false, columns = [\"key\", \"day\", \"customer\", \"amount\", \"memo\"] }";
+    let mapping =
+        files.write("m.toml", &SMALL.replace("ledger = 1", &format!("ledger = 1\n{bare}")));
+    for (name, content) in [("empty.csv", ""), ("mark.csv", "\u{feff}")] {
+        let input = files.write(name, content);
+        let (ended, _) = import(&["--mapping", &mapping, &input], &mut ModelTarget::new());
+        let failure = ended.unwrap_err();
+        assert_eq!(failure.exit, Exit::Usage);
+        assert!(failure.message.as_ref().unwrap().contains("is empty"), "{failure:?}");
+    }
+    let input = files.write("one.csv", "a,2026-01-05,1,10.00,x\n");
+    let (ended, report) = import(&["--mapping", &mapping, &input], &mut ModelTarget::new());
+    assert_eq!((ended, &report["transfers"]["created"]), (Ok(Exit::Ok), &1.into()));
+}
+
+#[test]
 fn hashed_accounts_separate_columns_and_look_ups_by_number() {
     let text = r#"
 name = "statement"
