@@ -226,6 +226,15 @@ impl LineView<'_> {
         }
         let id: u128 =
             content.parse().map_err(|_| at(format!("{content:?} is no account number")))?;
+        // References that differ by a leading zero are different accounts, and only a number that
+        // stands for one text alone may become an id.
+        if id.to_string() != content {
+            let name = &family.name;
+            return Err(at(format!(
+                "{content:?} isn't the plain number {id}, which may be another account; for \
+                 references that keep zeros or signs say families.{name}.id = \"hash\""
+            )));
+        }
         if family.range.contains(&id) {
             return Ok(id);
         }

@@ -428,6 +428,34 @@ fn an_empty_input_is_wrong_usage_without_a_header_too() {
 }
 
 #[test]
+fn references_that_differ_by_a_leading_zero_are_never_one_account() {
+    let files = Files::new();
+    let head = "key,day,customer,amount,memo\n";
+    let text = format!(
+        "{head}a,2026-01-05,7,1.00,\nb,2026-01-05,007,1.00,\nc,2026-01-05,+7,1.00,\n\
+         d,2026-01-05,07,1.00,\n"
+    );
+    let input = files.write("in.csv", &text);
+    let numbers = files.write("m.toml", SMALL);
+    let mut target = ModelTarget::new();
+    let (ended, report) = import(&["--mapping", &numbers, &input], &mut target);
+    assert_eq!(ended, Ok(Exit::Refused));
+    assert_eq!(report["transfers"]["created"], 1);
+    let details: Vec<_> = (report["problems"].as_array().unwrap().iter())
+        .map(|problem| problem["detail"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(details.len(), 3);
+    assert!(details.iter().all(|d| d.contains("families.customer.id = \"hash\"")), "{details:?}");
+
+    let hashed = SMALL.replace("max = 999", "id = \"hash\"");
+    let hashed = files.write("h.toml", &hashed);
+    let mut target = ModelTarget::new();
+    let (ended, report) = import(&["--mapping", &hashed, &input], &mut target);
+    assert_eq!(ended, Ok(Exit::Ok), "{report}");
+    assert_eq!(report["accounts_by_code"]["1"]["created"], 4);
+}
+
+#[test]
 fn hashed_accounts_separate_columns_and_look_ups_by_number() {
     let text = r#"
 name = "statement"
