@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::cli::config::line_of;
+use super::complaint::complaint;
 use crate::cli::exit::Failure;
 
 /// A mapping file.
@@ -379,9 +379,6 @@ impl Mapping {
 
     /// Reads the text of a mapping file; an error has its line.
     pub(super) fn parse(text: &str) -> Result<Self, (usize, String)> {
-        toml::from_str(text).map_err(|error| {
-            let line = error.span().map_or(1, |span| line_of(text, span.start));
-            (line, error.message().to_owned())
-        })
+        toml::from_str(text).map_err(|error| complaint(text, &error))
     }
 }

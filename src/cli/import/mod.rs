@@ -6,6 +6,7 @@
 //! others are imported all the same.
 
 mod amounts;
+mod complaint;
 mod ids;
 mod mapping;
 mod plan;

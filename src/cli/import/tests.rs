@@ -361,8 +361,8 @@ fn imported_timestamps_need_lines_in_the_order_of_their_dates() {
 fn wrong_mappings_name_their_place() {
     for (change, to, expected) in [
         ("ledger = 1", "ledger = 0", "ledger: must not be 0"),
-        ("ledger = 1", "ledger = 1\nlegder = 2", ":4: unknown field `legder`"),
-        ("ledger = 1", "", "missing field `ledger`"),
+        ("ledger = 1", "ledger = 1\nlegder = 2", ":4: there is no key legder; there are name"),
+        ("ledger = 1", "", "ledger is missing; a whole number"),
         ("\"%Y-%m-%d\"", "\"%Y-%m\"", "date.format: must name year, month and day"),
         ("debit = \"cash\"", "debit = \"csh\"", "rules[2].debit: there is no account or family"),
         ("debit = \"cash\"", "debit = { lookup = \"x\" }", "there is no look-up table \"x\""),
