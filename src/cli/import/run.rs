@@ -2,7 +2,9 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, Write};
-use std::path::Path;
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -40,6 +42,9 @@ impl Prepared {
     /// # Errors
     /// What is wrong with the mapping, an input or its header.
     pub(crate) fn new(args: &ImportArgs) -> Result<Self, Failure> {
+        if let Some(report) = &args.report {
+            spare_inputs(report, &args.mapping, &args.inputs)?;
+        }
         let wrong = |why| Failure::usage(format!("{}: {why}", args.mapping.display()));
         let mapping = Mapping::load(&args.mapping)?;
         let format = Format::new(&mapping.input).map_err(wrong)?;
@@ -185,6 +190,32 @@ fn columns(
     Ok(if input.columns.is_empty() { fields } else { input.columns.clone() })
 }
 
+/// Refuses a report over a file that the import reads, by whatever name or link it goes.
+fn spare_inputs(report: &Path, mapping: &Path, inputs: &[PathBuf]) -> Result<(), Failure> {
+    let identity = |path: &Path| {
+        let meta = if path == Path::new("-") {
+            File::from(io::stdin().as_fd().try_clone_to_owned()?).metadata()?
+        } else {
+            std::fs::metadata(path)?
+        };
+        // Writing to a device such as /dev/null destroys nothing.
+        io::Result::Ok(meta.is_file().then(|| (meta.dev(), meta.ino())))
+    };
+    // A report that isn't there yet overwrites nothing, and what can't be looked at fails when it is
+    // opened.
+    let Ok(Some(written)) = identity(report) else { return Ok(()) };
+    for read in inputs.iter().map(PathBuf::as_path).chain([mapping]) {
+        if identity(read).is_ok_and(|read| read == Some(written)) {
+            return Err(Failure::usage(format!(
+                "--report {}: is the same file as {}, which this import reads; name another file",
+                report.display(),
+                read.display()
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// Progress in bytes of the inputs; invisible unless stderr is a terminal.
 fn progress_bar(args: &ImportArgs) -> ProgressBar {
     let bytes = args.inputs.iter().map(|path| std::fs::metadata(path).map_or(0, |meta| meta.len()));
@@ -194,4 +225,39 @@ fn progress_bar(args: &ImportArgs) -> ProgressBar {
         ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()),
     );
     bar
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_never_overwrites_what_the_import_reads() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        for name in ["m.toml", "1.csv", "2.csv", "old.csv"] {
+            std::fs::write(path(name), name).unwrap();
+        }
+        std::os::unix::fs::symlink(path("2.csv"), path("link.csv")).unwrap();
+        std::fs::hard_link(path("2.csv"), path("hard.csv")).unwrap();
+        let inputs = [path("1.csv"), path("2.csv")];
+        let spared = |report: &Path| spare_inputs(report, &path("m.toml"), &inputs);
+        let roundabout = directory.path().join(".").join("1.csv");
+        for report in [
+            path("1.csv"),
+            path("2.csv"),
+            path("link.csv"),
+            path("hard.csv"),
+            path("m.toml"),
+            roundabout,
+        ] {
+            let failure = spared(&report).unwrap_err();
+            assert_eq!(failure.exit, Exit::Usage, "{}", report.display());
+            assert!(failure.message.unwrap().contains("name another file"));
+        }
+        assert_eq!(std::fs::read(path("1.csv")).unwrap(), b"1.csv");
+        for report in [path("new.csv"), path("old.csv"), PathBuf::from("/dev/null")] {
+            assert_eq!(spared(&report), Ok(()), "{}", report.display());
+        }
+    }
 }
