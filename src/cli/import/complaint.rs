@@ -52,10 +52,10 @@ const BELONGS: [(&str, &str); 36] = [
         r#"texts or whole numbers by the content of the column, such as entries = { AB = "bank_ab" }"#,
     ),
     ("lookups.*.otherwise", r#"a text or a whole number, such as otherwise = "bank_unknown""#),
-    ("rules", r#"[[rules]], each with debit, credit and code, such as debit = "client""#),
+    ("rules", r#"a list, [[rules]], each with debit, credit and code, such as debit = "client""#),
     (
         "rules[].when",
-        r#"columns, each with a text, a list of texts, or { not = … }, such as when = { type = "CARD" }"#,
+        r#"a table, by column a text, a list of texts or { not = … }, such as when = { type = "CARD" }"#,
     ),
     (
         "rules[].when.*",
@@ -96,7 +96,7 @@ pub(super) fn complaint(text: &str, error: &toml::de::Error) -> (usize, String) 
         let place = place_of(&nodes, &span, NodeKind::Value).unwrap_or_default();
         let lacking = place.key(field);
         let belongs = belongs(&lacking.pattern);
-        return (line, format!("{} is missing; {belongs} belongs here", lacking.shown));
+        return (line, format!("{} is missing; what belongs here is {belongs}", lacking.shown));
     }
     if let Some(field) = quoted(message, "unknown field `") {
         let place = place_of(&nodes, &span, NodeKind::Key).unwrap_or_default();
@@ -111,7 +111,11 @@ pub(super) fn complaint(text: &str, error: &toml::de::Error) -> (usize, String) 
     let found = shown(text.get(span).unwrap_or_default());
     (
         line,
-        format!("{}: {found} doesn't fit; {} belongs here", place.shown, belongs(&place.pattern)),
+        format!(
+            "{}: {found} doesn't fit; what belongs here is {}",
+            place.shown,
+            belongs(&place.pattern)
+        ),
     )
 }
 
@@ -262,96 +266,124 @@ credit = "client"
 code = 1
 "#;
 
+    /// What is changed in the whole mapping, into what, on which line, and what is told about it.
+    const MISTAKES: [(&str, &str, usize, &str); 24] = [
+        (
+            r#"kind = "A""#,
+            "kind = 1.00",
+            24,
+            "rules[2].when.kind: 1.00 doesn't fit; what belongs here is a text, a list of texts, or { not = … }, such as",
+        ),
+        (
+            r#"kind = "A""#,
+            "kind = true",
+            24,
+            "rules[2].when.kind: true doesn't fit; what belongs here is a text",
+        ),
+        (
+            r#"kind = "A""#,
+            r#"kind = { is = "x" }"#,
+            24,
+            r#"rules[2].when.kind: { is = "x" } doesn't fit; what belongs here is a text, a list of texts, or"#,
+        ),
+        (
+            r#"{ kind = "A" }"#,
+            r#""A""#,
+            24,
+            r#"rules[2].when: "A" doesn't fit; what belongs here is a table, by column"#,
+        ),
+        (
+            "ledger = 978",
+            "ledger = \"EUR\"",
+            3,
+            "ledger: \"EUR\" doesn't fit; what belongs here is a whole number",
+        ),
+        ("ledger = 978", "ledger = -1", 3, "ledger: -1 doesn't fit"),
+        ("ledger = 978", "legder = 978", 3, "there is no key legder; there are name, ledger"),
+        ("ledger = 978", "", 1, "ledger is missing; what belongs here is a whole number from 1"),
+        ("delimiter = \";\"", "delimiter = \";;\"", 5, "input.delimiter: \";;\" doesn't fit"),
+        ("delimiter = \";\"", "delimeter = \";\"", 5, "there is no key input.delimeter; there"),
+        (
+            "columns = [\"ref\"]",
+            "columns = \"ref\"",
+            7,
+            "id.columns: \"ref\" doesn't fit; what belongs here is a list",
+        ),
+        (
+            "columns = [\"ref\"]",
+            "",
+            6,
+            "id.columns is missing; what belongs here is a list of columns",
+        ),
+        (
+            "scale = 2",
+            "scale = 2.0",
+            10,
+            "amount.scale: 2.0 doesn't fit; what belongs here is a whole number from 0",
+        ),
+        ("scale = 2", "scale = 2\nnegative = \"flip\"", 11, "amount.negative: \"flip\" doesn't"),
+        (
+            "id = 900_001",
+            "id = -3",
+            12,
+            "accounts.cash.id: -3 doesn't fit; what belongs here is a whole number, in",
+        ),
+        (
+            "id = 900_001",
+            "id = 340282366920938463463374607431768211000",
+            12,
+            "accounts.cash.id: 340282366920938463463374607431768211000 doesn't fit; what belongs here is a whole \
+                 number, in quotes from 2^63 on",
+        ),
+        (
+            "id = 900_001, ",
+            "",
+            12,
+            "accounts.cash.id is missing; what belongs here is a whole number",
+        ),
+        (
+            "code = 10",
+            "code = 70_000",
+            12,
+            "accounts.cash.code: 70_000 doesn't fit; what belongs here is a whole",
+        ),
+        (
+            "column = \"client\"",
+            "column = \"client\"\nid = 7",
+            15,
+            "families.client.id: 7 doesn't fit; what belongs here is \"number\" or \"hash\"",
+        ),
+        (
+            "{ A = 1 }",
+            "{ A = [1] }",
+            18,
+            "lookups.kind.entries.A: [1] doesn't fit; what belongs here is texts or whole",
+        ),
+        (
+            "{ column = \"ref\" }",
+            "{ colum = \"ref\" }",
+            20,
+            "transfer.user_data_64: colum doesn't fit; what belongs here is { value = … }",
+        ),
+        (
+            "debit = \"cash\"",
+            "debit = 5",
+            25,
+            "rules[2].debit: 5 doesn't fit; what belongs here is a name or a look-up",
+        ),
+        (
+            "skip = true",
+            "skip = \"yes\"",
+            22,
+            "rules[1].skip: \"yes\" doesn't fit; what belongs here is true or false",
+        ),
+        ("skip = true", "skpi = true", 22, "there is no key rules[1].skpi; there are when, debit"),
+    ];
+
     #[test]
     fn a_mistake_names_key_value_and_an_example() {
         assert!(Mapping::parse(WHOLE).is_ok());
-        for (change, to, line, expected) in [
-            (
-                r#"kind = "A""#,
-                "kind = 1.00",
-                24,
-                "rules[2].when.kind: 1.00 doesn't fit; a text, a list of texts, or { not = … }, such as",
-            ),
-            (r#"kind = "A""#, "kind = true", 24, "rules[2].when.kind: true doesn't fit; a text"),
-            (
-                r#"kind = "A""#,
-                r#"kind = { is = "x" }"#,
-                24,
-                r#"rules[2].when.kind: { is = "x" } doesn't fit; a text, a list of texts, or"#,
-            ),
-            (r#"{ kind = "A" }"#, r#""A""#, 24, r#"rules[2].when: "A" doesn't fit; columns, each"#),
-            ("ledger = 978", "ledger = \"EUR\"", 3, "ledger: \"EUR\" doesn't fit; a whole number"),
-            ("ledger = 978", "ledger = -1", 3, "ledger: -1 doesn't fit"),
-            ("ledger = 978", "legder = 978", 3, "there is no key legder; there are name, ledger"),
-            ("ledger = 978", "", 1, "ledger is missing; a whole number from 1"),
-            ("delimiter = \";\"", "delimiter = \";;\"", 5, "input.delimiter: \";;\" doesn't fit"),
-            ("delimiter = \";\"", "delimeter = \";\"", 5, "there is no key input.delimeter; there"),
-            (
-                "columns = [\"ref\"]",
-                "columns = \"ref\"",
-                7,
-                "id.columns: \"ref\" doesn't fit; a list",
-            ),
-            ("columns = [\"ref\"]", "", 6, "id.columns is missing; a list of columns"),
-            (
-                "scale = 2",
-                "scale = 2.0",
-                10,
-                "amount.scale: 2.0 doesn't fit; a whole number from 0",
-            ),
-            (
-                "scale = 2",
-                "scale = 2\nnegative = \"flip\"",
-                11,
-                "amount.negative: \"flip\" doesn't",
-            ),
-            ("id = 900_001", "id = -3", 12, "accounts.cash.id: -3 doesn't fit; a whole number, in"),
-            (
-                "id = 900_001",
-                "id = 340282366920938463463374607431768211000",
-                12,
-                "accounts.cash.id: 340282366920938463463374607431768211000 doesn't fit; a whole \
-                 number, in quotes from 2^63 on",
-            ),
-            ("id = 900_001, ", "", 12, "accounts.cash.id is missing; a whole number"),
-            ("code = 10", "code = 70_000", 12, "accounts.cash.code: 70_000 doesn't fit; a whole"),
-            (
-                "column = \"client\"",
-                "column = \"client\"\nid = 7",
-                15,
-                "families.client.id: 7 doesn't fit; \"number\" or \"hash\"",
-            ),
-            (
-                "{ A = 1 }",
-                "{ A = [1] }",
-                18,
-                "lookups.kind.entries.A: [1] doesn't fit; texts or whole",
-            ),
-            (
-                "{ column = \"ref\" }",
-                "{ colum = \"ref\" }",
-                20,
-                "transfer.user_data_64: colum doesn't fit; { value = … }",
-            ),
-            (
-                "debit = \"cash\"",
-                "debit = 5",
-                25,
-                "rules[2].debit: 5 doesn't fit; a name or a look-up",
-            ),
-            (
-                "skip = true",
-                "skip = \"yes\"",
-                22,
-                "rules[1].skip: \"yes\" doesn't fit; true or false",
-            ),
-            (
-                "skip = true",
-                "skpi = true",
-                22,
-                "there is no key rules[1].skpi; there are when, debit",
-            ),
-        ] {
+        for (change, to, line, expected) in MISTAKES {
             assert!(WHOLE.contains(change), "{change}");
             let (at, message) = Mapping::parse(&WHOLE.replacen(change, to, 1)).unwrap_err();
             assert!(message.starts_with(expected), "{to}: {message}");

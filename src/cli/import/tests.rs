@@ -362,7 +362,7 @@ fn wrong_mappings_name_their_place() {
     for (change, to, expected) in [
         ("ledger = 1", "ledger = 0", "ledger: must not be 0"),
         ("ledger = 1", "ledger = 1\nlegder = 2", ":4: there is no key legder; there are name"),
-        ("ledger = 1", "", "ledger is missing; a whole number"),
+        ("ledger = 1", "", "ledger is missing; what belongs here is a whole"),
         ("\"%Y-%m-%d\"", "\"%Y-%m\"", "date.format: must name year, month and day"),
         ("debit = \"cash\"", "debit = \"csh\"", "rules[2].debit: there is no account or family"),
         ("debit = \"cash\"", "debit = { lookup = \"x\" }", "there is no look-up table \"x\""),
